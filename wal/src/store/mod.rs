@@ -1,0 +1,156 @@
+//! Floor 2: the media a log can lie on.
+//!
+//! There are two kinds, and each tells the truth about itself. Every medium can put a whole object under a new name
+//! ([`Store::put`]); media whose files can grow and be synced say so with [`Store::append`]. Nothing here knows what
+//! the bytes mean.
+//!
+//! No name is ever written twice. Put-if-absent is the one conditional write that local disk, S3, Azure, GCS and
+//! HDFS all have, so it is the only one that the engine asks for.
+
+mod name;
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::error::Result;
+pub use name::Name;
+
+/// A place that holds named bytes.
+///
+/// Calls may run at once from any number of threads. A call that fails with
+/// [`Unknown`](crate::Kind::Unknown) may have happened, or may still happen at any later time; with any other kind it
+/// certainly has not and will not. Reading never changes, creates, locks or touches anything.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Where this is, as a URL without secrets, for messages.
+    fn place(&self) -> String;
+
+    /// What a put or a synced write has survived by the time the call returns.
+    fn survives(&self) -> Survives;
+
+    /// Puts a whole object: on return it is durable under its name, and it is new.
+    ///
+    /// `Exists`: the name is taken, by whatever bytes; it may be this very call's own (an answer that was lost and a
+    /// retry beneath), so who must know reads it back and compares. `Full`: no room, nothing is left behind.
+    /// `Unknown`: it may be there, or may yet come.
+    fn put(&self, name: &Name, bytes: Bytes) -> Result<()>;
+
+    /// Reads what exists of `range`: shorter where the object ends, empty beyond its end. `NotThere` only if the name
+    /// certainly does not exist; a link, a folder or a device in its place is `Invalid` and is not opened.
+    fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes>;
+
+    /// Lists what lies directly in a folder, in the order of names, a page at a time; a folder that does not exist is
+    /// empty. What appears or goes while the pages are read may be listed or not.
+    fn list(&self, folder: &Name) -> Result<Pages<'_>>;
+
+    /// Removes a name; that it is gone already is fine. After a power cut the name may be back.
+    fn remove(&self, name: &Name) -> Result<()>;
+
+    /// The calls of media whose files grow.
+    fn append(&self) -> Option<&dyn Append> {
+        None
+    }
+}
+
+/// What a durable write outlives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Survives {
+    /// Nothing: memory of this process.
+    Nothing,
+    /// The death of the process, not of the machine's power.
+    Kill,
+    /// A power cut.
+    Power,
+    /// The loss of the machine.
+    Machine,
+}
+
+impl fmt::Display for Survives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Survives::Nothing => "nothing",
+            Survives::Kill => "kill",
+            Survives::Power => "power",
+            Survives::Machine => "machine",
+        })
+    }
+}
+
+/// The pages of a listing.
+pub type Pages<'a> = Box<dyn Iterator<Item = Result<Vec<Entry>>> + 'a>;
+
+/// One thing in a listed folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its last component. Where `what` is `Other` it may be any text; escape it before showing it.
+    pub name: String,
+    /// What it is.
+    pub what: What,
+}
+
+/// What a name in a folder stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A plain file or an object, and its length.
+    File(u64),
+    /// A folder.
+    Folder,
+    /// Anything that the engine did not make and does not open, in words: a link, a pipe, a name that is no
+    /// [`Name`].
+    Other(&'static str),
+}
+
+/// A medium whose files grow and sync.
+///
+/// Whoever calls anything here but [`own`](Append::own) holds the guard that `own` returned.
+pub trait Append: fmt::Debug + Send + Sync {
+    /// Takes the place over until the guard is dropped, against other processes and against others in this process;
+    /// `Locked` names the holder. Leftovers of calls that a crash cut short are swept. Creates the place if it does
+    /// not exist.
+    fn own(&self) -> Result<Box<dyn Own>>;
+
+    /// Makes a new file of `len` bytes that begins with `head` and is zero behind it. The name appears only once all
+    /// of that is durable, and is itself durable on return. The zeros are really written, so that no later write into
+    /// the file needs room or touches metadata.
+    ///
+    /// `Exists`: the name is taken. `Full`: no room; nothing is left behind, and the call may be repeated.
+    fn create(&self, name: &Name, head: &[u8], len: u64) -> Result<Box<dyn Tail>>;
+
+    /// Opens a file that [`create`](Append::create) made in an earlier life.
+    fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>>;
+
+    /// Makes every name as it stands durable, also those that were created, moved or removed before.
+    fn sync_names(&self) -> Result<()>;
+
+    /// Gives a file another name, which must be free; durable on return. Folders on the way are made.
+    fn set_aside(&self, name: &Name, to: &Name) -> Result<()>;
+
+    /// Keeps `len` bytes of room back, durably, for the day when the disk is full; does nothing if they are kept
+    /// already. `Full` if there is no room for them.
+    fn reserve(&self, len: u64) -> Result<()>;
+
+    /// Gives the kept room free.
+    fn release(&self) -> Result<()>;
+}
+
+/// The ownership of a place; it ends when this is dropped.
+pub trait Own: fmt::Debug + Send + Sync {
+    /// Whether it still holds: `Fenced` if the lock or the folder was removed or replaced under us.
+    fn check(&self) -> Result<()>;
+}
+
+/// A file that grows.
+///
+/// After any error the file's unsynced bytes are in doubt for good: a later sync that succeeds proves nothing about
+/// them (Linux reports a failed write-back once and then calls the pages clean). Nobody may retry.
+pub trait Tail: fmt::Debug + Send + Sync {
+    /// Writes the parts one after the other at `offset`, all of them or an error; not durable.
+    fn write(&self, offset: u64, parts: &[&[u8]]) -> Result<()>;
+
+    /// Makes everything written durable.
+    fn sync(&self) -> Result<()>;
+
+    /// Cuts the file to `len` bytes; durable on return.
+    fn trim(&self, len: u64) -> Result<()>;
+}
