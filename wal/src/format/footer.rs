@@ -10,6 +10,15 @@ pub const FOOTER_BYTES: u64 = (HEAD_LEN + TRAILER_LEN) as u64;
 /// The length of an entry of the index.
 pub const INDEX_ENTRY_BYTES: u64 = ENTRY_LEN as u64;
 
+/// The length of the head, which verifies by itself, whatever became of the index and the trailer.
+pub const FOOTER_HEAD_BYTES: u64 = HEAD_LEN as u64;
+
+/// How many entries are read and checked at once.
+pub(super) const ENTRIES_AT_ONCE: usize = 1024;
+
+/// An entry of the index stands for this many bytes of groups, or more where one group is longer.
+pub const INDEX_STRETCH_BYTES: u64 = 64 * 1024;
+
 /// The length of the trailer, a file's last bytes.
 pub const TRAILER_BYTES: u64 = TRAILER_LEN as u64;
 
@@ -79,15 +88,29 @@ impl Footer {
         FOOTER_BYTES + u64::from(self.index_count) * INDEX_ENTRY_BYTES
     }
 
-    /// The bytes of the footer at `position`: its head, the index, the trailer.
+    /// Whether its index is one that groups taking so many bytes can have; only then is the footer's length worth
+    /// believing.
+    pub fn index_fits(&self, groups_bytes: u64) -> bool {
+        u64::from(self.index_count) <= groups_bytes.div_ceil(INDEX_STRETCH_BYTES) // T5
+    }
+
+    /// Whether the head of a footer at `position` can say this: what `encode` insists on and `decode` checks.
+    fn is_sound(&self, position: Position) -> bool {
+        self.next >= position.plus(self.footer_len())
+            && self.next <= Position::LIMIT
+            && self.acked <= position
+            && self.begins <= position
+    }
+
+    /// The bytes of the footer at `position`: its head, the index, the trailer. It must be one that conditions T4 and
+    /// T7 allow.
     pub fn encode(&self, life: Life, position: Position, index: &[IndexEntry]) -> Vec<u8> {
         assert_eq!(index.len(), self.index_count as usize, "a footer counts its index");
+        assert!(self.is_sound(position), "a footer that nobody could read back: {self:?}");
         let mut bytes = vec![0; HEAD_LEN];
         bytes.reserve(index.len() * ENTRY_LEN + TRAILER_LEN);
         for entry in index {
-            bytes.extend_from_slice(&entry.position.0.to_le_bytes());
-            bytes.extend_from_slice(&entry.least.0.to_le_bytes());
-            bytes.extend_from_slice(&entry.greatest.0.to_le_bytes());
+            bytes.extend_from_slice(&entry.encode());
         }
         set_u32(&mut bytes, 0, MAGIC);
         set_u32(&mut bytes, AT_COUNT, self.index_count);
@@ -101,16 +124,17 @@ impl Footer {
         set_u64(&mut bytes, AT_ACKED, self.acked.0);
         set_u64(&mut bytes, AT_BEGINS, self.begins.0);
         set_u64(&mut bytes, AT_PAYLOAD, self.payload_bytes);
-        let index_check = life.check(position, &bytes[HEAD_LEN..]);
+        let mut index_check = IndexCheck::new(life, position, &bytes);
+        assert!(index_check.add(&bytes[HEAD_LEN..]), "an index goes up, and ends before its footer");
+        let index_check = index_check.check;
         set_u32(&mut bytes, AT_INDEX_CHECK, index_check);
         let check = life.check(position, &bytes[AT_COUNT..HEAD_LEN]);
         set_u32(&mut bytes, AT_CHECK, check);
 
-        let trailer_position = position.plus(bytes.len() as u64);
         let mut trailer = [0; TRAILER_LEN];
         set_u64(&mut trailer, 0, self.footer_len());
         set_u32(&mut trailer, AT_TRAILER_MAGIC, TRAILER_MAGIC);
-        let check = life.check(trailer_position, &trailer[..8]);
+        let check = life.check(self.trailer_position(position), &trailer[..8]);
         set_u32(&mut trailer, AT_TRAILER_CHECK, check);
         bytes.extend_from_slice(&trailer);
         bytes
@@ -138,35 +162,91 @@ impl Footer {
             payload_bytes: u64_at(bytes, AT_PAYLOAD),
             index_count: u32_at(bytes, AT_COUNT),
         };
-        let sound = footer.next >= position.plus(footer.footer_len()) && u32_at(bytes, AT_RESERVED) == 0;
+        let sound = footer.is_sound(position) && u32_at(bytes, AT_RESERVED) == 0;
         sound.then_some(footer) // T4
     }
 
-    /// Reads the index and checks the trailer, given the whole footer; conditions T5 to T7.
+    /// Reads the index and checks the trailer, given the whole footer; conditions T6 to T8. It allocates as much as it
+    /// is given.
     pub fn decode_index(&self, life: Life, position: Position, bytes: &[u8]) -> Option<Vec<IndexEntry>> {
         let len = usize::try_from(self.footer_len()).ok()?;
-        let bytes = bytes.get(..len)?; // T5
-        let (index, trailer) = bytes[HEAD_LEN..].split_at(len - HEAD_LEN - TRAILER_LEN);
-        if u32_at(bytes, AT_INDEX_CHECK) != life.check(position, index) {
-            return None; // T6
+        let (head, rest) = bytes.get(..len)?.split_at(HEAD_LEN);
+        let (index, trailer) = rest.split_at(len - HEAD_LEN - TRAILER_LEN);
+        let mut check = IndexCheck::new(life, position, head);
+        if !check.add(index) || !check.verifies() {
+            return None; // T6, T7
         }
-        let trailer_position = position.plus((len - TRAILER_LEN) as u64);
-        if footer_len(life, trailer_position, trailer)? != self.footer_len() {
-            return None; // T7
+        if footer_len(life, self.trailer_position(position), trailer)? != self.footer_len() {
+            return None; // T8
         }
-        let entries = index.chunks_exact(ENTRY_LEN).map(|entry| IndexEntry {
-            position: Position(u64_at(entry, 0)),
-            least: Time(u64_at(entry, 8)),
-            greatest: Time(u64_at(entry, 16)),
-        });
-        Some(entries.collect())
+        Some(index.as_chunks().0.iter().map(IndexEntry::decode).collect())
+    }
+
+    /// Where the trailer of a footer at `position` lies.
+    pub(super) fn trailer_position(&self, position: Position) -> Position {
+        position.plus(self.footer_len() - TRAILER_BYTES)
     }
 }
 
-/// The length of the footer that ends with this trailer at `position`.
+impl IndexEntry {
+    pub(super) fn encode(&self) -> [u8; ENTRY_LEN] {
+        let mut bytes = [0; ENTRY_LEN];
+        set_u64(&mut bytes, 0, self.position.0);
+        set_u64(&mut bytes, 8, self.least.0);
+        set_u64(&mut bytes, 16, self.greatest.0);
+        bytes
+    }
+
+    fn decode(bytes: &[u8; ENTRY_LEN]) -> Self {
+        IndexEntry {
+            position: Position(u64_at(bytes, 0)),
+            least: Time(u64_at(bytes, 8)),
+            greatest: Time(u64_at(bytes, 16)),
+        }
+    }
+}
+
+/// Checks an index that is read a piece at a time.
+pub(super) struct IndexCheck {
+    footer: Position,
+    last: Option<Position>,
+    wanted: u32,
+    check: u32,
+}
+
+impl IndexCheck {
+    /// For the index behind this head, which has verified, of the footer at `position`.
+    pub(super) fn new(life: Life, position: Position, head: &[u8]) -> Self {
+        let wanted = u32_at(head, AT_INDEX_CHECK);
+        IndexCheck { footer: position, last: None, wanted, check: life.check(position, &[]) }
+    }
+
+    /// Adds the next entries, whole ones. No, if they do not go up as they should.
+    pub(super) fn add(&mut self, entries: &[u8]) -> bool {
+        self.check = crc32c::crc32c_append(self.check, entries);
+        entries.as_chunks().0.iter().all(|entry| {
+            let position = IndexEntry::decode(entry).position;
+            let apart = self.last.is_none_or(|last| position >= last.plus(INDEX_STRETCH_BYTES));
+            self.last = Some(position);
+            apart && position < self.footer // T7
+        })
+    }
+
+    /// Whether all entries that were added are what the head says.
+    pub(super) fn verifies(&self) -> bool {
+        self.check == self.wanted // T6
+    }
+}
+
+/// The length of the footer that ends with this trailer at `position`. A footer is no longer than its index may be;
+/// whether the file holds as much, the caller knows.
 pub fn footer_len(life: Life, position: Position, trailer: &[u8]) -> Option<u64> {
     let trailer = trailer.get(..TRAILER_LEN)?;
+    let len = u64_at(trailer, 0);
+    let index_len = len.checked_sub(FOOTER_BYTES)?;
     let right = u32_at(trailer, AT_TRAILER_MAGIC) == TRAILER_MAGIC
-        && u32_at(trailer, AT_TRAILER_CHECK) == life.check(position, &trailer[..8]);
-    right.then(|| u64_at(trailer, 0))
+        && u32_at(trailer, AT_TRAILER_CHECK) == life.check(position, &trailer[..8])
+        && index_len.is_multiple_of(INDEX_ENTRY_BYTES)
+        && index_len / INDEX_ENTRY_BYTES <= u64::from(u32::MAX);
+    right.then_some(len) // T8
 }

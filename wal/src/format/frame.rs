@@ -68,8 +68,27 @@ impl FrameHeader {
         frame_len(self.stored_len)
     }
 
-    /// The bytes of the header of a frame at `position`; the first four are its checksum.
+    /// Whether `stored` is the payload that the header speaks of. Whoever hands out bytes asks this of the very bytes
+    /// it hands out: what verified when it was read earlier proves nothing.
+    pub fn verifies(&self, stored: &[u8]) -> bool {
+        stored.len() as u64 == u64::from(self.stored_len) && crc32c::crc32c(stored) == self.payload_check // F5
+    }
+
+    /// Whether a header can say this: what `encode` insists on and `decode` checks.
+    fn is_sound(&self) -> bool {
+        self.stored_len <= PAYLOAD_BYTES_LIMIT
+            && self.raw_len <= PAYLOAD_BYTES_LIMIT
+            && match self.codec {
+                Codec::Raw => self.raw_len == self.stored_len,
+                Codec::Zstd => true,
+                Codec::Other(code) => (2..=CODEC_MASK).contains(&code),
+            }
+    }
+
+    /// The bytes of the header of a frame at `position`; the first four are its checksum. It must be one that condition
+    /// F4 allows.
     pub fn encode(&self, life: Life, position: Position) -> [u8; LEN] {
+        assert!(self.is_sound(), "a frame header that nobody could read back: {self:?}");
         let mut bytes = [0; LEN];
         let codec = match self.codec {
             Codec::Raw => 0,
@@ -114,11 +133,8 @@ impl FrameHeader {
             index: u32_at(bytes, AT_INDEX),
             time: Time(u64_at(bytes, AT_TIME)),
         };
-        let sound = bytes[AT_RESERVED] == 0
-            && bytes[AT_CODEC] & !(OWN | CODEC_MASK) == 0
-            && header.stored_len <= PAYLOAD_BYTES_LIMIT
-            && header.raw_len <= PAYLOAD_BYTES_LIMIT
-            && (codec != Codec::Raw || header.raw_len == header.stored_len);
+        let sound =
+            bytes[AT_RESERVED] == 0 && bytes[AT_CODEC] & !(OWN | CODEC_MASK) == 0 && header.is_sound();
         sound.then_some((header, check)) // F4
     }
 }
@@ -130,6 +146,9 @@ pub mod own {
 
     /// A retire mark: eight bytes, where the log begins from now on. It is acknowledged before anything is removed.
     pub const RETIRE: u8 = 1;
+
+    /// The length of a retire mark's payload.
+    pub const RETIRE_BYTES: u32 = 8;
 
     /// The payload of a retire mark.
     pub fn encode_retire(begins: Position) -> [u8; 8] {

@@ -1,5 +1,6 @@
 //! The group header: what one sync or one put made durable together.
 
+use super::frame::FRAME_HEADER_BYTES;
 use super::handle::Position;
 use super::seed::{Life, set_u32, set_u64, u32_at, u64_at};
 use crate::clock::Time;
@@ -36,8 +37,20 @@ pub struct GroupHeader {
 }
 
 impl GroupHeader {
-    /// The bytes of the header of a group at `position`.
+    /// Whether the header of a group at `position` can say this: what `encode` insists on and `decode` checks.
+    fn is_sound(&self, position: Position) -> bool {
+        let (whole, frames) = (u64::from(self.group_bytes), u64::from(self.frames_bytes));
+        whole.is_multiple_of(8)
+            && frames.is_multiple_of(8)
+            && GROUP_HEADER_BYTES + frames <= whole
+            && u64::from(self.count) * FRAME_HEADER_BYTES <= frames
+            && (self.count > 0 || frames == 0)
+            && self.acked <= position
+    }
+
+    /// The bytes of the header of a group at `position`; it must be one that condition G4 allows.
     pub fn encode(&self, life: Life, position: Position) -> [u8; LEN] {
+        assert!(self.is_sound(position), "a group header that nobody could read back: {self:?}");
         let mut bytes = [0; LEN];
         set_u32(&mut bytes, 0, MAGIC);
         set_u32(&mut bytes, AT_LENGTH, self.group_bytes);
@@ -72,12 +85,7 @@ impl GroupHeader {
             greatest: Time(u64_at(bytes, AT_GREATEST)),
             acked: Position(u64_at(bytes, AT_ACKED)),
         };
-        let (whole, frames) = (u64::from(header.group_bytes), u64::from(header.frames_bytes));
-        let sound = whole.is_multiple_of(8)
-            && frames.is_multiple_of(8)
-            && GROUP_HEADER_BYTES + frames <= whole
-            && u64::from(header.count) * super::frame::FRAME_HEADER_BYTES <= frames
-            && u32_at(bytes, AT_RESERVED) == 0;
+        let sound = header.is_sound(position) && u32_at(bytes, AT_RESERVED) == 0;
         sound.then_some((header, check)) // G4
     }
 }

@@ -1,5 +1,6 @@
 //! The segment header: who wrote this file, where it belongs, and what was known when it was made.
 
+use std::fmt;
 use std::ops::Range;
 
 use super::handle::{Identity, Position};
@@ -14,6 +15,12 @@ pub const VERSION: u16 = 1;
 
 /// The most ranges an epoch's header can list as lost.
 pub const LOST_MAX: usize = 24;
+
+/// The greatest block that groups can be aligned to.
+pub const BLOCK_BYTES_MAX: u32 = 1 << 24;
+
+/// The most that a writer can say it may have in flight.
+pub const IN_FLIGHT_BYTES_LIMIT: u64 = 1 << 40;
 
 const HEADER_LEN: usize = 512;
 const MAGIC: [u8; 8] = *b"\x89HWSEG\r\n";
@@ -34,10 +41,14 @@ const AT_BLOCK: usize = 100;
 const AT_BEGINS: usize = 104;
 const AT_IN_FLIGHT: usize = 112;
 const AT_LOST_COUNT: usize = 120;
+const AT_RESERVED: usize = 124;
 const AT_LOST: usize = 128;
 
 const FLAG_EPOCH: u8 = 1;
 const FLAG_WHOLE: u8 = 2;
+
+/// No segment begins at the greatest position, so that one says "none before".
+const NONE: Previous = Previous { base: Position(u64::MAX), end: Position(0), seal: 0 };
 
 /// What an acknowledgement of a log outlives; chosen when the log is created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -119,10 +130,35 @@ impl Header {
         body(self.block_bytes)
     }
 
-    /// The bytes of the header.
+    /// Its checksum, with which the digest of its segment begins.
+    pub fn check(&self) -> u32 {
+        u32_at(&self.encode(), AT_CHECK)
+    }
+
+    /// Whether a header can say this: what `encode` insists on and `decode` checks.
+    fn is_sound(&self) -> bool {
+        let possible = self.block_bytes.is_power_of_two()
+            && (8..=BLOCK_BYTES_MAX).contains(&self.block_bytes)
+            && self.in_flight_bytes_max <= IN_FLIGHT_BYTES_LIMIT
+            && self.lost.len() <= LOST_MAX; // H6
+        let before = self.base < Position::LIMIT
+            && self.acked <= self.base
+            && self.begins <= self.base
+            && self.previous.is_none_or(|previous| {
+                previous.base < self.base && previous.base <= previous.end && previous.end <= self.base
+            }); // H7
+        let mut lost_end = Position::START;
+        let in_order = self.lost.iter().all(|lost| {
+            let follows = lost_end <= lost.start && lost.start < lost.end && lost.end <= self.base;
+            lost_end = lost.end;
+            follows
+        }); // H8
+        possible && before && in_order
+    }
+
+    /// The bytes of the header, which must be one that conditions H6 to H8 allow.
     pub fn encode(&self) -> [u8; HEADER_LEN] {
-        assert!(self.lost.len() <= LOST_MAX, "an epoch's header lists at most {LOST_MAX} lost ranges");
-        assert!(self.block_bytes.is_power_of_two() && self.block_bytes >= 8);
+        assert!(self.is_sound(), "a segment header that nobody could read back: {self:?}");
         let mut bytes = [0; HEADER_LEN];
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[AT_VERSION..AT_VERSION + 2].copy_from_slice(&VERSION.to_le_bytes());
@@ -138,8 +174,7 @@ impl Header {
         set_u64(&mut bytes, AT_BASE, self.base.0);
         set_u64(&mut bytes, AT_TIME, self.time.0);
         set_u64(&mut bytes, AT_ACKED, self.acked.0);
-        // A segment before never begins at the greatest position, so that one says "none".
-        let previous = self.previous.unwrap_or(Previous { base: Position(u64::MAX), ..Previous::default() });
+        let previous = self.previous.unwrap_or(NONE);
         set_u64(&mut bytes, AT_PREV_BASE, previous.base.0);
         set_u64(&mut bytes, AT_PREV_END, previous.end.0);
         set_u32(&mut bytes, AT_PREV_SEAL, previous.seal);
@@ -156,7 +191,7 @@ impl Header {
         bytes
     }
 
-    /// Reads the header of the file whose name says that it begins at `base`. Conditions H1 to H6 of the
+    /// Reads the header of the file whose name says that it begins at `base`. Conditions H1 to H8 of the
     /// [specification](super).
     pub fn decode(base: Position, bytes: &[u8]) -> Result<Self, HeaderFault> {
         if bytes.get(..HEADER_LEN).unwrap_or(bytes).iter().all(|&byte| byte == 0) {
@@ -167,8 +202,10 @@ impl Header {
             return Err(HeaderFault::Check); // H2
         }
         let version = u16_at(bytes, AT_VERSION);
-        if version > VERSION {
-            return Err(HeaderFault::Newer(version)); // H3, before the checksum, whose place a newer version may move
+        match version {
+            VERSION => {}
+            0 => return Err(HeaderFault::Check),            // H3
+            newer => return Err(HeaderFault::Newer(newer)), // H3: before the checksum, which may have moved
         }
         let mut identity = [0; 16];
         identity.copy_from_slice(&bytes[AT_IDENTITY..AT_IDENTITY + 16]);
@@ -183,33 +220,30 @@ impl Header {
         if stated != base {
             return Err(HeaderFault::Elsewhere(stated)); // H5
         }
-        let block_bytes = u32_at(bytes, AT_BLOCK);
         let lost_count = u32_at(bytes, AT_LOST_COUNT) as usize;
         let durability = match bytes[AT_DURABILITY] {
             0 => Durability::Power,
             1 => Durability::Process,
-            _ => return Err(HeaderFault::Check),
+            _ => return Err(HeaderFault::Check), // H6
         };
-        let sound = version == VERSION
-            && bytes[AT_FLAGS] & !(FLAG_EPOCH | FLAG_WHOLE) == 0
-            && block_bytes.is_power_of_two()
-            && block_bytes >= 8
-            && block_bytes <= 1 << 24
+        let previous = Previous {
+            base: Position(u64_at(bytes, AT_PREV_BASE)),
+            end: Position(u64_at(bytes, AT_PREV_END)),
+            seal: u32_at(bytes, AT_PREV_SEAL),
+        };
+        let known = bytes[AT_FLAGS] & !(FLAG_EPOCH | FLAG_WHOLE) == 0
             && lost_count <= LOST_MAX
-            && all_zero(&bytes[AT_LOST + 16 * lost_count.min(LOST_MAX)..]);
-        if !sound {
+            && u32_at(bytes, AT_RESERVED) == 0
+            && all_zero(&bytes[AT_LOST + 16 * lost_count.min(LOST_MAX)..])
+            && (previous.base != NONE.base || previous == NONE);
+        if !known {
             return Err(HeaderFault::Check); // H6
         }
         let lost = (0..lost_count).map(|index| {
             let at = AT_LOST + 16 * index;
             Position(u64_at(bytes, at))..Position(u64_at(bytes, at + 8))
         });
-        let previous = Previous {
-            base: Position(u64_at(bytes, AT_PREV_BASE)),
-            end: Position(u64_at(bytes, AT_PREV_END)),
-            seal: u32_at(bytes, AT_PREV_SEAL),
-        };
-        Ok(Header {
+        let header = Header {
             identity,
             durability,
             begins_epoch: bytes[AT_FLAGS] & FLAG_EPOCH != 0,
@@ -219,16 +253,29 @@ impl Header {
             base,
             time: Time(u64_at(bytes, AT_TIME)),
             acked: Position(u64_at(bytes, AT_ACKED)),
-            previous: (previous.base.0 != u64::MAX).then_some(previous),
-            block_bytes,
+            previous: (previous != NONE).then_some(previous),
+            block_bytes: u32_at(bytes, AT_BLOCK),
             begins: Position(u64_at(bytes, AT_BEGINS)),
             in_flight_bytes_max: u64_at(bytes, AT_IN_FLIGHT),
             lost: lost.collect(),
-        })
+        };
+        if header.is_sound() { Ok(header) } else { Err(HeaderFault::Check) } // H6 to H8
     }
 }
 
-/// The offset of the first group in a segment whose groups begin on multiples of `block_bytes`.
+impl fmt::Display for HeaderFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HeaderFault::Short => f.write_str("shorter than a segment header"),
+            HeaderFault::Zeros => f.write_str("nothing but zeros where a segment header should be"),
+            HeaderFault::Check => f.write_str("a segment header that does not verify"),
+            HeaderFault::Elsewhere(base) => write!(f, "the header of another segment: base={base}"),
+            HeaderFault::Newer(version) => write!(f, "written by a newer release: version={version}"),
+        }
+    }
+}
+
+/// The offset of the first group in a segment whose groups begin on multiples of `block_bytes`, which is not zero.
 pub fn body(block_bytes: u32) -> u64 {
     HEADER_BYTES.next_multiple_of(u64::from(block_bytes))
 }

@@ -1,6 +1,7 @@
 //! The judge: what a log's end means, and what each name in its folder is. Pure functions and two tables; a test walks
 //! every state of both.
 
+use std::collections::BinaryHeap;
 use std::fmt;
 
 use super::handle::Position;
@@ -131,40 +132,35 @@ pub enum Fate {
     Dead,
 }
 
-/// Sorts names into fates, given where the log begins. The candidates are in the order of their bases.
+/// Sorts names into fates, given where the log begins. The candidates are in the order of their bases, each of which
+/// stands once.
 ///
 /// Names below the beginning are set aside first. Of the rest, newest epoch first: an epoch's first segment that is
 /// not dead itself kills everything that lies from its base up to where it says that the next segment begins, unless
 /// it is of a newer epoch; nothing of its own epoch can lie there either.
 pub fn fates(begins: Position, candidates: &[Candidate]) -> Vec<Fate> {
-    let mut fates: Vec<Fate> = candidates
-        .iter()
-        .map(|candidate| if candidate.base < begins { Fate::Retired } else { Fate::Alive })
-        .collect();
-    let mut firsts: Vec<usize> =
-        (0..candidates.len()).filter(|&at| candidates[at].epoch_next.is_some()).collect();
-    firsts.sort_by_key(|&at| std::cmp::Reverse(candidates[at].epoch));
-    for first in firsts {
-        let Candidate { base, epoch, epoch_next: Some(next) } = candidates[first] else { continue };
-        if fates[first] != Fate::Alive {
-            continue;
+    // Whoever kills lies before, so one pass in order will do: of those that reach this far, the newest epoch decides.
+    let mut reaching: BinaryHeap<(Option<u64>, Position)> = BinaryHeap::new();
+    let fate = |candidate: &Candidate| {
+        if candidate.base < begins {
+            return Fate::Retired;
         }
-        let from = first + 1;
-        let to = candidates.partition_point(|other| other.base < next);
-        for other in from..to.max(from) {
-            if candidates[other].base > base
-                && candidates[other].epoch <= epoch
-                && fates[other] == Fate::Alive
-            {
-                fates[other] = Fate::Dead;
-            }
+        while reaching.peek().is_some_and(|&(_, next)| next <= candidate.base) {
+            reaching.pop();
         }
-    }
-    fates
+        if reaching.peek().is_some_and(|&(epoch, _)| candidate.epoch <= epoch) {
+            return Fate::Dead;
+        }
+        reaching.extend(candidate.epoch_next.map(|next| (candidate.epoch, next)));
+        Fate::Alive
+    };
+    candidates.iter().map(fate).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn every_state() -> impl Iterator<Item = Evidence> {
@@ -253,5 +249,55 @@ mod tests {
         ] {
             assert_eq!(fates(begins, &candidates), want, "{name}");
         }
+    }
+
+    /// The rule as it is told: every killer in turn, newest epoch first, over everything in its reach.
+    fn fates_as_told(begins: Position, candidates: &[Candidate]) -> Vec<Fate> {
+        let mut fates: Vec<Fate> = candidates
+            .iter()
+            .map(|candidate| if candidate.base < begins { Fate::Retired } else { Fate::Alive })
+            .collect();
+        let mut firsts: Vec<usize> = (0..candidates.len()).collect();
+        firsts.sort_by_key(|&at| std::cmp::Reverse(candidates[at].epoch));
+        for first in firsts {
+            let Candidate { base, epoch, epoch_next: Some(next) } = candidates[first] else { continue };
+            if fates[first] != Fate::Alive {
+                continue;
+            }
+            for (fate, other) in fates.iter_mut().zip(candidates) {
+                let in_reach = other.base > base && other.base < next;
+                if in_reach && other.epoch <= epoch && *fate == Fate::Alive {
+                    *fate = Fate::Dead;
+                }
+            }
+        }
+        fates
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_gives_the_fates_that_the_rule_tells(
+            begins in 0..6_u64,
+            segments in prop::collection::vec((1..4_u64, prop::option::of(0..5_u64), prop::option::of(1..20_u64)), 0..12),
+        ) {
+            let mut base = 0;
+            let candidates: Vec<Candidate> = segments
+                .into_iter()
+                .map(|(gap, epoch, reach)| {
+                    base += gap;
+                    let epoch_next = epoch.and(reach).map(|reach| Position(base + reach));
+                    Candidate { base: Position(base), epoch, epoch_next }
+                })
+                .collect();
+            let begins = Position(begins);
+            prop_assert_eq!(fates(begins, &candidates), fates_as_told(begins, &candidates));
+        }
+    }
+
+    #[test]
+    fn a_folder_full_of_epochs_that_reach_far_is_sorted_in_time() {
+        let many = 200_000;
+        let candidates: Vec<Candidate> = (0..many).map(|at| first(at, at, 2 * many)).collect();
+        assert!(fates(Position(0), &candidates).iter().all(|&fate| fate == Fate::Alive));
     }
 }

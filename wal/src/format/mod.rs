@@ -1,5 +1,6 @@
 //! Floor 1: the bytes.
 #![allow(missing_docs)]
+pub mod codec;
 pub mod footer;
 pub mod frame;
 pub mod group;

@@ -1,12 +1,12 @@
 //! What one walk over a segment adds up to: how far it is whole, and what lies beyond.
 
-use super::frame::own;
+use super::footer::{ENTRIES_AT_ONCE, FOOTER_HEAD_BYTES, Footer, INDEX_ENTRY_BYTES, IndexEntry};
+use super::frame::{FRAME_HEADER_BYTES, own};
+use super::group::{GROUP_HEADER_BYTES, GroupHeader};
 use super::handle::Position;
 use super::header::Header;
-use super::scan::{Bad, Seen, Source, Walk};
-use super::totals::Totals;
-use super::{footer::Footer, frame::FRAME_HEADER_BYTES};
-use crate::format::group::GROUP_HEADER_BYTES;
+use super::scan::{Bad, Fault, Frame, Seen, Source, Walk};
+use super::totals::{Mark, Totals};
 
 /// How many bad stretches of one segment are kept in memory; the rest is only counted.
 pub const BAD_KEPT_MAX: usize = 64;
@@ -22,7 +22,8 @@ pub struct Outline {
     pub acked: Position,
     /// Where the log begins, by the retire marks in those groups.
     pub begins: Option<Position>,
-    /// The footer, if the walk came to one that verifies, and where it lies.
+    /// The footer, if the walk came to one that verifies, and where it lies. If anything before it is bad, whether it
+    /// states what the segment adds up to is not known.
     pub footer: Option<(Position, Footer)>,
     /// What does not verify, the first so many, in order.
     pub bad: Vec<Bad>,
@@ -52,9 +53,8 @@ impl Beyond {
 impl Outline {
     /// Walks the whole segment. `header_check` is the checksum in its header.
     pub fn of<S: Source>(source: S, header: &Header, header_check: u32) -> Result<Self, S::Error> {
-        let start = header.base.plus(header.body());
         let mut outline = Outline {
-            end: start,
+            end: header.base.plus(header.body()),
             totals: Totals::new(header_check),
             acked: header.acked,
             begins: None,
@@ -64,51 +64,122 @@ impl Outline {
             beyond: Beyond::default(),
         };
         let mut walk = Walk::new(source, header);
-        // The group that the walk is in counts only once all of it has verified: the sums before it, and its words.
         let mut open = None;
-        let mut open_begins = None;
         while let Some(seen) = walk.next()? {
+            if outline.bad_count > 0 {
+                outline.add_beyond(seen);
+                continue;
+            }
             match seen {
-                Seen::Group { at, header, check } if outline.bad_count == 0 => {
-                    open = Some((outline.totals.mark(), header.acked));
+                Seen::Group { at, header, check } => {
+                    open =
+                        Some(Open { mark: outline.totals.mark(), at, header, begins: None, in_range: true });
                     outline.totals.group(at, &header, check);
                 }
-                Seen::Group { at, header, .. } => {
-                    outline.beyond.add(at.plus(GROUP_HEADER_BYTES), header.acked);
-                }
-                Seen::Frame(frame) if outline.bad_count == 0 => {
+                Seen::Frame(frame) => {
+                    // A frame where a group should begin: its group's header is gone.
+                    let Some(open) = open.as_mut().filter(|_| frame.in_group) else {
+                        outline.add_bad(Bad { range: frame.at..frame.end(), what: Fault::Group });
+                        continue;
+                    };
                     outline.totals.frame(&frame.header, frame.check);
-                    if frame.header.own && frame.header.kind == own::RETIRE {
-                        let offset = frame.at.since(header.base) + FRAME_HEADER_BYTES;
-                        let payload = walk.source().bytes(offset, frame.header.stored_len as usize)?;
-                        open_begins = open_begins.max(own::decode_retire(payload));
-                    }
+                    open.in_range &= frame.header.own
+                        || (open.header.least..=open.header.greatest).contains(&frame.header.time);
+                    open.begins = open.begins.max(retired(&mut walk, header.base, &frame)?);
                 }
-                Seen::Frame(_) => {}
                 Seen::Whole { end, .. } => {
-                    if let Some((_, acked)) = open.take() {
-                        outline.end = end;
-                        outline.acked = outline.acked.max(acked);
-                        outline.begins = open_begins;
+                    let Some(group) = open.take() else { continue };
+                    if !group.in_range {
+                        outline.totals.undo(group.mark);
+                        outline.add_bad(Bad { range: group.at..end, what: Fault::Layout }); // G8
+                        continue;
                     }
+                    outline.end = end;
+                    outline.acked = outline.acked.max(group.header.acked);
+                    outline.begins = outline.begins.max(group.begins);
                 }
+                Seen::FooterHead { .. } => {} // what is bad of the footer follows
                 Seen::Footer { at, footer } => {
-                    if outline.bad_count > 0 {
-                        outline.beyond.add(at.plus(footer.footer_len()), footer.acked);
+                    if outline.totals.are_in(&footer)
+                        && index_is(&mut walk, header.base, at, &outline.totals.index)?
+                    {
+                        outline.footer = Some((at, footer));
+                    } else {
+                        outline.add_bad(Bad { range: at..at.plus(footer.footer_len()), what: Fault::Footer }); // T9
                     }
-                    outline.footer = Some((at, footer));
                 }
                 Seen::Bad(bad) => {
-                    if let Some((mark, _)) = open.take() {
-                        outline.totals.undo(mark);
+                    if let Some(group) = open.take() {
+                        outline.totals.undo(group.mark);
                     }
-                    outline.bad_count += 1;
-                    if outline.bad.len() < BAD_KEPT_MAX {
-                        outline.bad.push(bad);
-                    }
+                    outline.add_bad(bad);
                 }
             }
         }
         Ok(outline)
     }
+
+    fn add_bad(&mut self, bad: Bad) {
+        self.bad_count += 1;
+        if self.bad.len() < BAD_KEPT_MAX {
+            self.bad.push(bad);
+        }
+    }
+
+    fn add_beyond(&mut self, seen: Seen) {
+        match seen {
+            Seen::Group { at, header, .. } => self.beyond.add(at.plus(GROUP_HEADER_BYTES), header.acked),
+            // A frame says nothing of what was acknowledged; that it is there still says how much was in flight.
+            Seen::Frame(frame) => self.beyond.end = self.beyond.end.max(Some(frame.end())),
+            Seen::FooterHead { at, footer } => self.beyond.add(at.plus(FOOTER_HEAD_BYTES), footer.acked),
+            Seen::Footer { at, footer } => {
+                self.beyond.add(at.plus(footer.footer_len()), footer.acked);
+                self.footer = Some((at, footer));
+            }
+            Seen::Whole { .. } => {}
+            Seen::Bad(bad) => self.add_bad(bad),
+        }
+    }
+}
+
+/// The group that the walk is in. It counts only once all of it has verified.
+struct Open {
+    mark: Mark, // the sums before it
+    at: Position,
+    header: GroupHeader,
+    begins: Option<Position>,
+    in_range: bool,
+}
+
+/// Where the log begins, if the frame is a retire mark.
+fn retired<S: Source>(
+    walk: &mut Walk<S>,
+    base: Position,
+    frame: &Frame,
+) -> Result<Option<Position>, S::Error> {
+    let header = &frame.header;
+    if !(header.own && header.kind == own::RETIRE && header.stored_len == own::RETIRE_BYTES) {
+        return Ok(None);
+    }
+    let offset = frame.at.since(base) + FRAME_HEADER_BYTES;
+    let payload = walk.source().bytes(offset, own::RETIRE_BYTES as usize)?;
+    Ok(if header.verifies(payload) { own::decode_retire(payload) } else { None })
+}
+
+/// Whether the footer at `at`, which verifies, has this index, and not one entry more.
+fn index_is<S: Source>(
+    walk: &mut Walk<S>,
+    base: Position,
+    at: Position,
+    index: &[IndexEntry],
+) -> Result<bool, S::Error> {
+    let mut offset = at.since(base) + FOOTER_HEAD_BYTES;
+    for entries in index.chunks(ENTRIES_AT_ONCE) {
+        let bytes = walk.source().bytes(offset, entries.len() * INDEX_ENTRY_BYTES as usize)?;
+        if !entries.iter().map(IndexEntry::encode).eq(bytes.as_chunks().0.iter().copied()) {
+            return Ok(false);
+        }
+        offset += bytes.len() as u64;
+    }
+    Ok(true)
 }

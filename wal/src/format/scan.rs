@@ -1,29 +1,37 @@
 //! Walking the bytes of a segment, whatever they are.
 //!
 //! The walk never fails and believes nothing: a length is used only once the header that states it has verified, and
-//! what does not verify is passed over up to the next thing that does. It holds one window of the file at a time. Its
-//! only errors are those of reading.
+//! what does not verify is passed over up to the next thing that does. It goes through the file once, each byte is read
+//! a few times at most whatever the bytes are, and it holds one window of the file at a time. Its only errors are those
+//! of reading.
 
 use std::convert::Infallible;
 use std::ops::Range;
 
-use super::footer::{self, Footer};
+use super::footer::{
+    self, ENTRIES_AT_ONCE, FOOTER_HEAD_BYTES, Footer, INDEX_ENTRY_BYTES, IndexCheck, TRAILER_BYTES,
+};
 use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
 use super::group::{self, GROUP_HEADER_BYTES, GroupHeader};
 use super::handle::Position;
 use super::header::Header;
-use super::seed::{Life, all_zero, u32_at};
+use super::seed::{Life, all_zero, last_nonzero, u32_at};
 
-const WINDOW: usize = 64 * 1024;
-const LONGEST_HEAD: usize = 96; // of a footer
+/// The most bytes that a walk asks its source for at once.
+pub const WINDOW_BYTES: usize = 64 * 1024;
+
+const LONGEST_HEAD: usize = FOOTER_HEAD_BYTES as usize;
+
+/// No file is longer, whatever a listing says: offsets stay far from overflow.
+const FILE_BYTES_LIMIT: u64 = 1 << 62;
 
 /// Where the bytes come from.
 pub trait Source {
     /// What reading may fail with.
     type Error;
-    /// The length of the file.
+    /// The length of the file. A walk asks once, and looks no further if the file grows.
     fn file_len(&self) -> u64;
-    /// The bytes from `offset` on: `len` of them, or as many as the file has.
+    /// The bytes from `offset` on: `len` of them, or as many as the file has. `len` is at most [`WINDOW_BYTES`].
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Self::Error>;
 }
 
@@ -61,6 +69,14 @@ pub enum Seen {
         /// Where the next thing begins.
         end: Position,
     },
+    /// The head of a footer, which verifies, and so its word counts; the rest of that footer does not, and is told as
+    /// bad next.
+    FooterHead {
+        /// Where it lies.
+        at: Position,
+        /// What it says.
+        footer: Footer,
+    },
     /// A footer that verifies.
     Footer {
         /// Where it lies.
@@ -85,10 +101,17 @@ pub struct Frame {
     pub in_group: bool,
 }
 
+impl Frame {
+    /// Where the next thing begins.
+    pub fn end(&self) -> Position {
+        self.at.plus(self.header.frame_len())
+    }
+}
+
 /// Bytes that do not verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bad {
-    /// Where they lie.
+    /// Where they lie; never nothing. It may reach beyond the end of the file: what should lie there is missing.
     pub range: Range<Position>,
     /// What should be there.
     pub what: Fault,
@@ -103,7 +126,7 @@ pub enum Fault {
     Frame,
     /// A frame whose payload, or the zeros behind it, is not what its header says.
     Payload,
-    /// A group whose frames do not add up, or are not followed by zeros.
+    /// A group whose frames do not add up to what it says, or are not followed by zeros.
     Layout,
     /// A footer whose index or trailer does not verify.
     Footer,
@@ -133,16 +156,40 @@ impl std::fmt::Display for Fault {
     }
 }
 
+/// Where a walk is.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Where a group or the footer should begin.
+    BetweenGroups,
+    /// In a group, at a frame or behind the last one.
+    InGroup(InGroup),
+    /// Behind the head of a footer whose rest, up to there, does not verify.
+    InFooter { end: u64 },
+    /// Behind the footer.
+    BehindFooter,
+    /// There is nothing more.
+    End,
+}
+
 /// The group that a walk is in.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct InGroup {
     at: u64,
     frames_end: u64,
     end: u64,
     count: u32,
     next_index: u32,
-    in_order: bool,
+    after_gap: bool, // frames are missing before the next one
     all_verified: bool,
+}
+
+/// What a search came upon.
+enum Found {
+    At(u64),
+    /// Nothing that verifies, and nothing but zeros from here on.
+    Nothing {
+        zeros_from: u64,
+    },
 }
 
 /// A walk over the groups of one segment.
@@ -151,9 +198,9 @@ pub struct Walk<S> {
     source: S,
     life: Life,
     base: Position,
+    len: u64,
     offset: u64,
-    group: Option<InGroup>,
-    done: bool,
+    place: Place,
 }
 
 impl<S: Source> Walk<S> {
@@ -164,30 +211,54 @@ impl<S: Source> Walk<S> {
 
     /// Over a file that begins at `base`, from `offset`, where a group or the footer begins.
     pub fn from(source: S, life: Life, base: Position, offset: u64) -> Self {
-        Walk { source, life, base, offset, group: None, done: false }
+        let len = source.file_len().min(FILE_BYTES_LIMIT);
+        Walk { source, life, base, len, offset, place: Place::BetweenGroups }
     }
 
-    /// The source, for reading what the walk has come upon.
+    /// The source, for reading what the walk has come upon. What is read now is not what was verified then: verify it
+    /// again.
     pub fn source(&mut self) -> &mut S {
         &mut self.source
     }
 
-    /// The next thing; nothing at the end of the file or where only zeros follow.
+    /// The next thing; nothing at the end of the file or where only zeros follow. A failed read leaves the walk where
+    /// it was.
     #[allow(
         clippy::should_implement_trait,
         reason = "an iterator would lend nothing and hide the read error"
     )]
     pub fn next(&mut self) -> Result<Option<Seen>, S::Error> {
-        while !self.done {
-            let seen = match self.group.take() {
-                Some(group) => self.in_group(group)?,
-                None => self.between_groups()?,
-            };
-            if seen.is_some() {
-                return Ok(seen);
+        loop {
+            let (place, offset) = (self.place, self.offset);
+            if matches!(place, Place::End) {
+                return Ok(None);
+            }
+            self.place = Place::End; // unless the step says where it goes on
+            match self.step(place) {
+                Ok(None) => {}
+                Ok(seen) => return Ok(seen),
+                Err(error) => {
+                    self.go(offset, place);
+                    return Err(error);
+                }
             }
         }
-        Ok(None)
+    }
+
+    fn step(&mut self, place: Place) -> Result<Option<Seen>, S::Error> {
+        match place {
+            Place::BetweenGroups => self.between_groups(),
+            Place::InGroup(group) => self.in_group(group),
+            Place::InFooter { end } => {
+                let from = self.go(end, Place::BehindFooter);
+                Ok(Some(self.bad(from, end, Fault::Footer)))
+            }
+            Place::BehindFooter => {
+                let nonzero_end = self.nonzero_end(self.offset, self.len)?;
+                Ok((nonzero_end > self.offset).then(|| self.bad(self.offset, nonzero_end, Fault::Behind)))
+            }
+            Place::End => Ok(None),
+        }
     }
 
     fn position(&self, offset: u64) -> Position {
@@ -198,183 +269,232 @@ impl<S: Source> Walk<S> {
         Seen::Bad(Bad { range: self.position(from)..self.position(to), what })
     }
 
-    fn between_groups(&mut self) -> Result<Option<Seen>, S::Error> {
-        let (at, len) = (self.offset, self.source.file_len());
-        if at >= len {
-            self.done = true;
-            return Ok(None);
-        }
-        if let Some(seen) = self.group_or_footer(at)? {
-            return Ok(Some(seen));
-        }
-        let Some(found) = self.search(at, len, true)? else {
-            self.done = true;
-            let zero_from = self.last_nonzero(at, len)?;
-            return Ok((zero_from > at).then(|| self.bad(at, zero_from, Fault::Group)));
-        };
-        if found > at {
-            self.offset = found;
-            return Ok(Some(self.bad(at, found, Fault::Group)));
-        }
-        // A frame whose group header is gone.
-        self.frame(at, len, false).map(Some)
+    /// Goes on at `offset`; answers where we were.
+    fn go(&mut self, offset: u64, place: Place) -> u64 {
+        self.place = place;
+        std::mem::replace(&mut self.offset, offset)
     }
 
-    /// The group header or the footer at `at`, if one verifies there.
-    fn group_or_footer(&mut self, at: u64) -> Result<Option<Seen>, S::Error> {
+    fn between_groups(&mut self) -> Result<Option<Seen>, S::Error> {
+        let (at, len) = (self.offset, self.len);
+        if at >= len {
+            return Ok(None);
+        }
         let (position, life) = (self.position(at), self.life);
         let head = self.source.bytes(at, LONGEST_HEAD)?;
         if let Some((header, check)) = GroupHeader::decode(life, position, head) {
-            self.offset = at + GROUP_HEADER_BYTES;
-            self.group = Some(InGroup {
+            let group = InGroup {
                 at,
                 frames_end: at + GROUP_HEADER_BYTES + u64::from(header.frames_bytes),
                 end: at + u64::from(header.group_bytes),
                 count: header.count,
                 next_index: 0,
-                in_order: true,
+                after_gap: false,
                 all_verified: true,
-            });
+            };
+            self.go(at + GROUP_HEADER_BYTES, Place::InGroup(group));
             return Ok(Some(Seen::Group { at: position, header, check }));
         }
-        let Some(footer) = Footer::decode(life, position, head) else { return Ok(None) };
-        self.footer(at, footer).map(Some)
+        if let Some(footer) = Footer::decode(life, position, head) {
+            let index = IndexCheck::new(life, position, head);
+            return self.footer(footer, index).map(Some);
+        }
+        match self.search(at, len, true)? {
+            Found::Nothing { zeros_from } => {
+                Ok((zeros_from > at).then(|| self.bad(at, zeros_from, Fault::Group)))
+            }
+            Found::At(found) if found > at => {
+                self.go(found, Place::BetweenGroups);
+                Ok(Some(self.bad(at, found, Fault::Group)))
+            }
+            Found::At(_) => self.loose_frame().map(Some),
+        }
     }
 
-    fn footer(&mut self, at: u64, footer: Footer) -> Result<Seen, S::Error> {
-        let (position, life, len) = (self.position(at), self.life, self.source.file_len());
-        let end = at.saturating_add(footer.footer_len());
-        self.done = true;
-        // The length is proven, and no more than the file has is asked for.
-        let wanted = usize::try_from(end.min(len) - at).unwrap_or(usize::MAX);
-        if footer.decode_index(life, position, self.source.bytes(at, wanted)?).is_none() {
-            return Ok(self.bad(at, end.min(len), Fault::Footer));
+    /// The footer whose head, which verifies, is here.
+    fn footer(&mut self, footer: Footer, index: IndexCheck) -> Result<Seen, S::Error> {
+        let (at, position) = (self.offset, self.position(self.offset));
+        let end = at + footer.footer_len();
+        if self.rest_verifies(&footer, index)? {
+            self.go(end, Place::BehindFooter);
+            return Ok(Seen::Footer { at: position, footer });
         }
-        let nonzero = self.last_nonzero(end, len)?;
-        if nonzero > end {
-            return Ok(self.bad(end, nonzero, Fault::Behind));
+        self.go(at + FOOTER_HEAD_BYTES, Place::InFooter { end });
+        Ok(Seen::FooterHead { at: position, footer })
+    }
+
+    fn rest_verifies(&mut self, footer: &Footer, mut index: IndexCheck) -> Result<bool, S::Error> {
+        let (at, life) = (self.offset, self.life);
+        let trailer_at = at + footer.footer_len() - TRAILER_BYTES;
+        if trailer_at + TRAILER_BYTES > self.len || !footer.index_fits(at) {
+            return Ok(false); // T5
         }
-        Ok(Seen::Footer { at: position, footer })
+        let mut from = at + FOOTER_HEAD_BYTES;
+        while from < trailer_at {
+            let wanted = (ENTRIES_AT_ONCE as u64 * INDEX_ENTRY_BYTES).min(trailer_at - from);
+            let entries = self.source.bytes(from, wanted as usize)?;
+            if entries.len() as u64 != wanted || !index.add(entries) {
+                return Ok(false); // T7
+            }
+            from += wanted;
+        }
+        let position = self.position(trailer_at);
+        let stated =
+            footer::footer_len(life, position, self.source.bytes(trailer_at, TRAILER_BYTES as usize)?);
+        Ok(index.verifies() && stated == Some(footer.footer_len())) // T6, T8
     }
 
     fn in_group(&mut self, mut group: InGroup) -> Result<Option<Seen>, S::Error> {
-        let (at, len) = (self.offset, self.source.file_len());
-        let frames_end = group.frames_end.min(len);
-        if group.next_index < group.count && at < frames_end {
-            let (life, position) = (self.life, self.position(at));
-            let head = self.source.bytes(at, FRAME_HEADER_BYTES as usize)?;
-            let seen = if FrameHeader::decode(life, position, head).is_some() {
-                self.frame(at, frames_end, true)?
-            } else {
-                self.offset = self.search(at, frames_end, false)?.unwrap_or(frames_end);
-                self.bad(at, self.offset, Fault::Frame)
-            };
-            match &seen {
-                Seen::Frame(frame) => {
-                    group.in_order &= frame.header.index == group.next_index;
-                    group.next_index = frame.header.index.saturating_add(1).max(group.next_index);
-                }
-                _ => group.all_verified = false,
-            }
-            self.group = Some(group);
-            return Ok(Some(seen));
+        let (at, len, life) = (self.offset, self.len, self.life);
+        let (position, frames_end) = (self.position(at), group.frames_end.min(len));
+        if group.next_index == group.count || at >= frames_end {
+            return self.behind_frames(&group);
         }
-        // All frames are behind us: they must have filled their room, and zeros the rest.
-        self.offset = group.end.min(len);
-        if !group.all_verified {
-            return Ok(None); // its faults were told one by one
-        }
-        let adds_up = group.in_order
-            && group.next_index == group.count
-            && at == group.frames_end
-            && group.end <= len
-            && self.last_nonzero(at, group.end)? <= at;
-        Ok(Some(if adds_up {
-            Seen::Whole { at: self.position(group.at), end: self.position(group.end) }
-        } else {
-            self.bad(at.min(group.end), group.end, Fault::Layout)
-        }))
-    }
-
-    /// The frame at `at`, whose header verifies; its payload is checked in windows.
-    fn frame(&mut self, at: u64, limit: u64, in_group: bool) -> Result<Seen, S::Error> {
-        let (position, life) = (self.position(at), self.life);
         let head = self.source.bytes(at, FRAME_HEADER_BYTES as usize)?;
         let Some((header, check)) = FrameHeader::decode(life, position, head) else {
-            self.offset = limit.min(at + 8);
-            return Ok(self.bad(at, self.offset, Fault::Frame));
+            let found = match self.search(at + 8, frames_end, false)? {
+                Found::At(found) => found,
+                Found::Nothing { .. } => frames_end,
+            };
+            return Ok(Some(self.bad_frame(group, found, Fault::Frame)));
         };
         let end = at + header.frame_len();
-        if end > limit {
-            self.offset = limit;
-            return Ok(self.bad(at, limit, Fault::Payload));
+        if !group.awaits(&header, end) {
+            return Ok(Some(self.bad_frame(group, end.min(frames_end), Fault::Frame))); // F7
         }
-        self.offset = end;
-        let mut payload_check = 0;
-        let payload_end = at + FRAME_HEADER_BYTES + u64::from(header.stored_len);
-        let mut from = at + FRAME_HEADER_BYTES;
+        group.next_index = header.index + 1;
+        group.after_gap = false;
+        if !self.payload_verifies(&header)? {
+            return Ok(Some(self.bad_frame(group, end.min(len), Fault::Payload)));
+        }
+        self.go(end, Place::InGroup(group));
+        Ok(Some(Seen::Frame(Frame { at: position, header, check, in_group: true })))
+    }
+
+    fn bad_frame(&mut self, group: InGroup, end: u64, what: Fault) -> Seen {
+        let after_gap = group.after_gap || what == Fault::Frame;
+        let group = InGroup { after_gap, all_verified: false, ..group };
+        let from = self.go(end, Place::InGroup(group));
+        self.bad(from, end, what)
+    }
+
+    /// All frames are behind us: they must have filled their room, and zeros the rest.
+    fn behind_frames(&mut self, group: &InGroup) -> Result<Option<Seen>, S::Error> {
+        let (at, len) = (self.offset, self.len);
+        let laid_out = at == group.frames_end // G5
+            && group.end <= len // G6
+            && self.nonzero_end(at, group.end)? == at; // G7
+        self.go(group.end.min(len), Place::BetweenGroups);
+        Ok(match (laid_out, group.all_verified) {
+            (true, true) => Some(Seen::Whole { at: self.position(group.at), end: self.position(group.end) }),
+            (true, false) => None, // its faults were told one by one
+            (false, _) => Some(self.bad(at, group.end, Fault::Layout)),
+        })
+    }
+
+    /// A frame whose group header is gone.
+    fn loose_frame(&mut self) -> Result<Seen, S::Error> {
+        let (at, len, life) = (self.offset, self.len, self.life);
+        let position = self.position(at);
+        let head = self.source.bytes(at, FRAME_HEADER_BYTES as usize)?;
+        let Some((header, check)) = FrameHeader::decode(life, position, head) else {
+            // The file changes under us.
+            let end = (at + 8).min(len);
+            self.go(end, Place::BetweenGroups);
+            return Ok(self.bad(at, end, Fault::Group));
+        };
+        let verifies = self.payload_verifies(&header)?;
+        let end = (at + header.frame_len()).min(len);
+        self.go(end, Place::BetweenGroups);
+        Ok(if verifies {
+            Seen::Frame(Frame { at: position, header, check, in_group: false })
+        } else {
+            self.bad(at, end, Fault::Payload)
+        })
+    }
+
+    /// Whether the payload of the frame here, whose header this is, and the zeros behind it verify; window by window.
+    fn payload_verifies(&mut self, header: &FrameHeader) -> Result<bool, S::Error> {
+        let mut from = self.offset + FRAME_HEADER_BYTES;
+        let (payload_end, end) = (from + u64::from(header.stored_len), self.offset + header.frame_len());
+        if end > self.len {
+            return Ok(false);
+        }
+        let mut check = 0;
         while from < payload_end {
-            let wanted = WINDOW.min((payload_end - from) as usize);
-            let part = self.source.bytes(from, wanted)?;
+            let part = self.source.bytes(from, window(from, payload_end))?;
             if part.is_empty() {
-                break;
+                return Ok(false);
             }
-            payload_check = crc32c::crc32c_append(payload_check, part);
+            check = crc32c::crc32c_append(check, part);
             from += part.len() as u64;
         }
-        let padding = (end - payload_end) as usize;
-        let right = from == payload_end
-            && payload_check == header.payload_check
-            && all_zero(self.source.bytes(payload_end, padding)?);
-        if !right {
-            return Ok(self.bad(at, end, Fault::Payload)); // F5, F6
-        }
-        Ok(Seen::Frame(Frame { at: position, header, check, in_group }))
+        let padding = self.source.bytes(payload_end, (end - payload_end) as usize)?;
+        Ok(check == header.payload_check // F5
+            && padding.len() as u64 == end - payload_end
+            && all_zero(padding)) // F6
     }
 
     /// The first offset from `from` on, in steps of eight bytes, where a frame header, or unless we are in a group a
     /// group header or a footer, verifies.
-    fn search(&mut self, from: u64, limit: u64, between: bool) -> Result<Option<u64>, S::Error> {
+    fn search(&mut self, from: u64, to: u64, between: bool) -> Result<Found, S::Error> {
         let (life, base) = (self.life, self.base);
-        let mut at = from;
-        while at < limit {
-            let wanted = WINDOW.min(usize::try_from(limit - at).unwrap_or(WINDOW));
-            let window = self.source.bytes(at, wanted)?;
-            let last = at + window.len() as u64 >= limit;
-            // Heads that straddle the window's end are looked at in the next one.
-            let usable = if last { window.len() } else { window.len().saturating_sub(LONGEST_HEAD) };
-            if window.is_empty() {
-                return Ok(None);
-            }
-            for start in (0..usable).step_by(8) {
-                let head = &window[start..];
-                let position = base.plus(at + start as u64);
-                if heads_something(life, position, head, between) {
-                    return Ok(Some(at + start as u64));
-                }
-            }
-            at += if last { window.len() as u64 } else { usable.next_multiple_of(8).max(8) as u64 };
-        }
-        Ok(None)
-    }
-
-    /// The end, rounded up to eight bytes, of the last byte in `from..to` that is not zero; `from` if all are.
-    fn last_nonzero(&mut self, from: u64, to: u64) -> Result<u64, S::Error> {
-        let (mut at, mut last) = (from, from);
+        let (mut at, mut zeros_from) = (from, from);
         while at < to {
-            let wanted = WINDOW.min(usize::try_from(to - at).unwrap_or(WINDOW));
-            let window = self.source.bytes(at, wanted)?;
+            let window = self.source.bytes(at, window(at, to))?;
             if window.is_empty() {
                 break;
             }
-            if !all_zero(window) {
-                let byte = window.iter().rposition(|&byte| byte != 0).unwrap_or(0) as u64;
-                last = (at + byte + 1).next_multiple_of(8).min(to.max(at + byte + 1));
+            // Heads that straddle the window's end are looked at in the next one, which begins with them.
+            let last = at + window.len() as u64 >= to;
+            let usable =
+                if last { window.len() } else { (window.len().saturating_sub(LONGEST_HEAD) & !7).max(8) };
+            if let Some(nonzero) = last_nonzero(window) {
+                zeros_from = (at + nonzero as u64 + 1).next_multiple_of(8).min(to);
+                for start in (0..usable.min(nonzero + 1)).step_by(8) {
+                    let offset = at + start as u64;
+                    if heads_something(life, base.plus(offset), &window[start..], between) {
+                        return Ok(Found::At(offset));
+                    }
+                }
+            }
+            at += usable as u64;
+        }
+        Ok(Found::Nothing { zeros_from })
+    }
+
+    /// The end, rounded up to eight bytes, of the last byte in `from..to` that is not zero; `from` if all are.
+    fn nonzero_end(&mut self, from: u64, to: u64) -> Result<u64, S::Error> {
+        let (mut at, mut nonzero_end) = (from, from);
+        while at < to {
+            let window = self.source.bytes(at, window(at, to))?;
+            if window.is_empty() {
+                break;
+            }
+            if let Some(nonzero) = last_nonzero(window) {
+                nonzero_end = (at + nonzero as u64 + 1).next_multiple_of(8).min(to);
             }
             at += window.len() as u64;
         }
-        Ok(last)
+        Ok(nonzero_end)
     }
+}
+
+impl InGroup {
+    /// Whether a frame with this header, which would end at `end`, is the one that the group should have here: the
+    /// next, or after a gap any later one; and those behind it still have room, or the last one ends the frames.
+    fn awaits(&self, header: &FrameHeader, end: u64) -> bool {
+        let in_turn = header.index == self.next_index || (self.after_gap && header.index > self.next_index);
+        let Some(behind) = self.count.checked_sub(header.index).and_then(|left| left.checked_sub(1)) else {
+            return false;
+        };
+        let least_end = end + u64::from(behind) * FRAME_HEADER_BYTES;
+        in_turn && if behind == 0 { end == self.frames_end } else { least_end <= self.frames_end }
+    }
+}
+
+fn window(from: u64, to: u64) -> usize {
+    (to - from).min(WINDOW_BYTES as u64) as usize
 }
 
 fn heads_something(life: Life, position: Position, head: &[u8], between: bool) -> bool {

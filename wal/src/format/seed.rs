@@ -50,7 +50,16 @@ pub(super) fn set_u64(bytes: &mut [u8], at: usize, value: u64) {
 }
 
 pub(crate) fn all_zero(bytes: &[u8]) -> bool {
+    last_nonzero(bytes).is_none()
+}
+
+/// Where the last byte lies that is not zero.
+pub(super) fn last_nonzero(bytes: &[u8]) -> Option<usize> {
     // Eight bytes at a time: the zeros behind the last group can be tens of megabytes.
     let (words, tail) = bytes.as_chunks::<8>();
-    words.iter().all(|word| u64::from_le_bytes(*word) == 0) && tail.iter().all(|&byte| byte == 0)
+    if let Some(at) = tail.iter().rposition(|&byte| byte != 0) {
+        return Some(8 * words.len() + at);
+    }
+    let word = words.iter().rposition(|word| u64::from_le_bytes(*word) != 0)?;
+    words[word].iter().rposition(|&byte| byte != 0).map(|at| 8 * word + at)
 }

@@ -1,13 +1,10 @@
 //! What a segment adds up to: kept by its writer as it grows, made again by whoever scans it, and stated in its footer.
 
-use super::footer::{Footer, IndexEntry};
+use super::footer::{FOOTER_BYTES, Footer, INDEX_ENTRY_BYTES, INDEX_STRETCH_BYTES, IndexEntry};
 use super::frame::FrameHeader;
 use super::group::GroupHeader;
 use super::handle::Position;
 use crate::clock::Time;
-
-/// How many bytes of groups share one entry of the index.
-pub const INDEX_STRETCH_BYTES: u64 = 64 * 1024;
 
 /// The sums over the groups of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +71,8 @@ impl Totals {
         self.seal = crc32c::crc32c_append(self.seal, &check.to_le_bytes());
         if !header.own {
             self.records += 1;
-            self.payload_bytes += u64::from(header.raw_len);
+            // Of compressed frames, hostile ones state more than any file could hold.
+            self.payload_bytes = self.payload_bytes.saturating_add(u64::from(header.raw_len));
         }
     }
 
@@ -97,10 +95,17 @@ impl Totals {
         *self = Totals { index, ..mark.sums };
     }
 
-    /// The most bytes that the footer of a segment with groups up to `groups_end` can take, wherever they begin.
+    /// The most bytes that the footer of a segment can take whose groups take so many.
     pub fn footer_bytes_max(groups_bytes: u64) -> u64 {
-        super::footer::FOOTER_BYTES
-            + (groups_bytes / INDEX_STRETCH_BYTES + 1) * super::footer::INDEX_ENTRY_BYTES
+        FOOTER_BYTES + groups_bytes.div_ceil(INDEX_STRETCH_BYTES) * INDEX_ENTRY_BYTES
+    }
+
+    /// Whether a footer states these sums, its index apart.
+    pub fn are_in(&self, footer: &Footer) -> bool {
+        (self.seal, self.records, self.groups) == (footer.seal, footer.records, footer.groups)
+            && (self.least, self.greatest) == (footer.least, footer.greatest)
+            && self.payload_bytes == footer.payload_bytes
+            && self.index.len() as u64 == u64::from(footer.index_count)
     }
 
     /// The footer that states these sums, at `position`. Without `next` the next segment begins right behind it.
@@ -123,7 +128,7 @@ impl Totals {
             acked,
             begins,
             payload_bytes: self.payload_bytes,
-            index_count: self.index.len() as u32,
+            index_count: u32::try_from(self.index.len()).expect("a segment has fewer stretches"),
         };
         let end = position.plus(footer.footer_len());
         footer.next = next.unwrap_or(end);
