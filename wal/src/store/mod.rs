@@ -7,6 +7,8 @@
 //! No name is ever written twice. Put-if-absent is the one conditional write that local disk, S3, Azure, GCS and
 //! HDFS all have, so it is the only one that the engine asks for.
 
+#[cfg(unix)]
+mod local;
 mod memory;
 mod name;
 #[cfg(feature = "sim")]
@@ -18,6 +20,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::error::Result;
+#[cfg(unix)]
+pub use local::Local;
 pub use memory::Memory;
 pub use name::Name;
 
