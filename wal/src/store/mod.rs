@@ -8,8 +8,8 @@
 //! HDFS all have, so it is the only one that the engine asks for.
 
 #[cfg(unix)]
-mod local;
-mod memory;
+pub mod local;
+pub mod memory;
 mod name;
 #[cfg(feature = "sim")]
 pub mod suite;

@@ -116,3 +116,25 @@ pub(super) fn is_own(name: &CStr) -> bool {
 pub(super) fn is_new(name: &[u8]) -> bool {
     name.starts_with(NEW.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_larger_than_a_run_is_listed_in_order_and_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names: Vec<String> = (0..1000).map(|at| format!("{at:04}")).collect();
+        for name in names.iter().rev() {
+            std::fs::write(folder.path().join(name), "x").expect("a file");
+        }
+        for run_names in [1, 7, 999, 1000, 1001] {
+            let dir = Dir::open(folder.path()).expect("a directory");
+            let listing = Listing { run_names, ..Listing::new(dir, Name::ROOT) };
+            let pages: Vec<Vec<Entry>> = listing.map(|page| page.expect("a page")).collect();
+            assert!(pages.iter().all(|page| page.len() <= PAGE_ENTRIES), "a page is bounded");
+            let found: Vec<String> = pages.into_iter().flatten().map(|entry| entry.name).collect();
+            assert_eq!(found, names, "in runs of {run_names}");
+        }
+    }
+}
