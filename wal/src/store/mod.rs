@@ -8,6 +8,8 @@
 //! HDFS all have, so it is the only one that the engine asks for.
 
 mod name;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 use std::fmt;
 use std::ops::Range;
