@@ -7,9 +7,12 @@
 //! No name is ever written twice. Put-if-absent is the one conditional write that local disk, S3, Azure, GCS and
 //! HDFS all have, so it is the only one that the engine asks for.
 
+mod memory;
 mod name;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(feature = "sim")]
+pub mod suite;
 
 use std::fmt;
 use std::ops::Range;
@@ -17,7 +20,15 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::error::Result;
+pub use memory::Memory;
 pub use name::Name;
+
+// What every medium says of a wrong call.
+const NOT_OWNED: &str = "this needs the place to be owned: call `own` first, and keep what it returns";
+const ROOT_IS_NO_FILE: &str = "the root of a store is a folder, never a file";
+const HEAD_TOO_LONG: &str = "a new file cannot begin with more bytes than it is to have";
+const OFFSET_TOO_LARGE: &str = "no file can be written so far out";
+const TRIM_GROWS: &str = "a trim cannot make a file longer";
 
 /// A place that holds named bytes.
 ///

@@ -1,0 +1,3 @@
+//! The package's integration tests, in one binary.
+
+mod store_local;
