@@ -1,3 +1,4 @@
 //! The package's integration tests, in one binary.
 
 mod store_local;
+mod store_sim;

@@ -7,7 +7,7 @@ use super::names::folder_of;
 use super::plan::{Fault, Op};
 use super::{FILE_BYTES_MAX, Process};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Append, Name, Own, Tail};
+use crate::store::{Append, HEAD_TOO_LONG, NOT_OWNED, Name, OFFSET_TOO_LARGE, Own, TRIM_GROWS, Tail};
 
 impl Process {
     /// Writes a file under no name, syncs it, links it, syncs its folder. A crash before the link leaves nothing:
@@ -69,12 +69,10 @@ impl Process {
     }
 
     fn must_own(&self) -> Result<()> {
-        let (device, process) = (self.device.lock(), self.id());
-        device.alive(process)?;
-        if device.processes[process].guards > 0 {
-            return Ok(());
-        }
-        Err(Error::new(Kind::Invalid, format!("called without the guard of the place: process={process}")))
+        let device = self.device.lock();
+        device.alive(self.id())?;
+        let owns = device.processes[self.id()].guards > 0;
+        if owns { Ok(()) } else { Err(Error::new(Kind::Invalid, NOT_OWNED)) }
     }
 
     fn tail(&self, name: &Name, file: usize) -> Box<dyn Tail> {
@@ -113,7 +111,10 @@ impl Append for Process {
         if name == &Name::ROOT {
             return Err(no_file(name));
         }
-        let len = usize::try_from(len).unwrap_or(usize::MAX).max(head.len());
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        if len < head.len() {
+            return Err(Error::new(Kind::Invalid, HEAD_TOO_LONG));
+        }
         if len > FILE_BYTES_MAX {
             return Err(full(Op::Create, name.as_str()));
         }
@@ -235,7 +236,10 @@ impl Tail for SimTail {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         let (mut device, fault) = self.process.enter(op, name, format_args!(" @{offset}+{len}"))?;
         let end = usize::try_from(offset).ok().and_then(|offset| offset.checked_add(len));
-        let Some(end) = end.filter(|end| *end <= FILE_BYTES_MAX) else { return Err(full(op, name)) };
+        let Some(end) = end else { return Err(Error::new(Kind::Invalid, OFFSET_TOO_LARGE)) };
+        if end > FILE_BYTES_MAX {
+            return Err(full(op, name));
+        }
         let grows = end.saturating_sub(device.files[self.file].len()) as u64;
         let short = if grows > 0 { grows.saturating_sub(device.room()) } else { 0 };
         let fits = len.saturating_sub(usize::try_from(short).unwrap_or(usize::MAX));
@@ -294,8 +298,10 @@ impl Tail for SimTail {
         if fault.is_some() {
             return Err(self.error(Kind::Unavailable, Op::Trim, len));
         }
+        let within = usize::try_from(len).ok().filter(|len| *len <= device.files[self.file].len());
+        let Some(to) = within else { return Err(Error::new(Kind::Invalid, TRIM_GROWS)) };
         let number = device.number();
-        device.files[self.file].trim(usize::try_from(len).unwrap_or(usize::MAX), number);
+        device.files[self.file].trim(to, number);
         drop(device);
         self.sync().map_err(|error| self.error(Kind::Unknown, Op::Trim, len).because(error))
     }
