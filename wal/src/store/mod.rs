@@ -12,6 +12,8 @@ pub mod local;
 pub mod memory;
 mod name;
 #[cfg(feature = "sim")]
+pub mod sim;
+#[cfg(feature = "sim")]
 pub mod suite;
 
 use std::fmt;

@@ -2,3 +2,4 @@
 
 mod store_local;
 mod store_local_faults;
+mod store_sim;
