@@ -488,8 +488,8 @@ impl<'a> Looking<'a> {
     }
 
     fn alive_beyond(&self, at: Position) -> impl Iterator<Item = &Found> {
-        let alive = |(index, found): (usize, &'_ Found)| self.fates[index] == Fate::Alive && found.base > at;
-        self.found.iter().enumerate().filter(move |&(index, found)| alive((index, found))).map(|(_, found)| found)
+        let both = self.found.iter().zip(&self.fates);
+        both.filter(move |(found, fate)| **fate == Fate::Alive && found.base > at).map(|(found, _)| found)
     }
 
     fn next_alive(&self, from: Position) -> Option<Position> {

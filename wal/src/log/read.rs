@@ -1,5 +1,7 @@
 //! Reading one record by its handle: one ranged read, verified.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::chain::{Chain, Lies};
@@ -14,7 +16,7 @@ use crate::format::{Handle, Position};
 use crate::store::Store;
 
 /// A record, as it was appended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     /// Where it lies.
     pub handle: Handle,
@@ -24,6 +26,14 @@ pub struct Record {
     pub kind: u8,
     /// Its payload.
     pub payload: Bytes,
+}
+
+impl fmt::Debug for Record {
+    /// Not the payload, which is the caller's and may be secret, only its length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Record { handle, time, kind, payload } = self;
+        write!(f, "Record({handle}, time={time}, kind={kind}, bytes={})", payload.len())
+    }
 }
 
 impl Record {
@@ -109,7 +119,7 @@ pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit:
     if stored.len() as u64 != u64::from(header.stored_len) || crc32c::crc32c(&stored) != header.payload_check {
         return Err(damaged("the record's payload does not verify"));
     }
-    let payload = codec::expand(&header, stored, limit).map_err(|error| error.at(name.as_str(), offset))?;
+    let payload = codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
     let handle = Handle { base, ..*handle };
     Ok(Record { handle, time: header.time, kind: header.kind, payload })
 }

@@ -135,7 +135,7 @@ pub(crate) fn record<R: Reads>(
     let Frame { at, header, check, .. } = *frame;
     let offset = at.since(segment.base);
     let stored = walk.source().exactly(offset + FRAME_HEADER_BYTES, header.stored_len as usize)?;
-    let payload = codec::expand(&header, stored, limit)
+    let payload = codec::expand(&header, stored, limit as usize)
         .map_err(|error| error.at(segment_name(segment.base).as_str(), offset))?;
     let handle = Handle {
         identity,

@@ -186,11 +186,6 @@ impl Writer {
         }
     }
 
-    /// The greatest position that was acknowledged; of a `Process` log, synced.
-    pub(crate) fn acked(&self) -> Position {
-        self.acked
-    }
-
     /// Where the groups that were handed over end.
     pub(crate) fn end(&self) -> Position {
         self.end

@@ -1,6 +1,7 @@
 //! Starting: takes ownership, judges again, makes sure of what is kept, and decides by creating the segment that begins
 //! the new epoch. A crash anywhere before that creation leaves the question as it was; anything after it is tidying.
 
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,12 +15,12 @@ use super::source::segment_name;
 use super::survey::{Because, Damage, Survey};
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
-use crate::format::header::{HEADER_BYTES, Header, LOST_MAX, Previous};
+use crate::format::header::{HEADER_BYTES, Header, LOST_MAX};
 use crate::format::name::{self, CLAIMS, QUARANTINE};
-use crate::format::scan::{Seen, Walk};
+use crate::format::scan::{Seen, Source, Walk};
 use crate::format::totals::Totals;
 use crate::format::{Identity, Position};
-use crate::store::{Append, Name, Own, Store, What};
+use crate::store::{Append, Name, Store, What};
 
 /// How often a start begins again, each time with a new claim.
 const TRIES: usize = 100;
@@ -170,10 +171,29 @@ fn make_sure(store: &dyn Store, append: &dyn Append, survey: &Survey) -> Result<
     Ok(())
 }
 
+/// The last bytes of a file, in memory.
+struct Part<'a> {
+    bytes: &'a [u8],
+    offset: u64,
+}
+
+impl Source for Part<'_> {
+    type Error = Infallible;
+
+    fn file_len(&self) -> u64 {
+        self.offset + self.bytes.len() as u64
+    }
+
+    fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Infallible> {
+        let Some(from) = offset.checked_sub(self.offset) else { return Ok(&[]) };
+        self.bytes.bytes(from, len)
+    }
+}
+
 /// The bytes about to be written are those that were judged: a cache may have dropped its pages in between.
 fn verify_kept(bytes: &[u8], survey: &Survey, last: &Segment, from: Position, to: Position) -> Result<()> {
-    let life = survey.chain.life(last);
-    let mut walk = Walk::from(bytes, life, from, 0);
+    let (life, offset) = (survey.chain.life(last), from.since(last.base));
+    let mut walk = Walk::from(Part { bytes, offset }, life, last.base, offset);
     let mut whole_to = from;
     loop {
         match walk.next() {

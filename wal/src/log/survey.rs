@@ -185,19 +185,9 @@ impl Survey {
         self.engine_time
     }
 
-    /// The most that the last writer, and any whose leavings were seen, may have in flight.
-    pub(crate) fn in_flight(&self) -> u64 {
-        self.in_flight
-    }
-
-    /// The end of all that verified.
-    pub(crate) fn verified_end(&self) -> Position {
-        self.verified_end
-    }
-
-    /// Where a first segment goes that comes behind everything by name.
-    pub(crate) fn files_end(&self) -> Position {
-        self.files_end
+    /// How many names are not the log's in all.
+    pub fn foreign_count(&self) -> u64 {
+        self.foreign_count
     }
 
     /// The error that refuses this log, if it is damaged.

@@ -135,6 +135,10 @@ impl Append for Memory {
         self.insert(name, bytes).map(tail)
     }
 
+    fn ahead(&self, _len: u64) -> Result<()> {
+        self.must_be_owned()
+    }
+
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>> {
         self.must_be_owned()?;
         self.contents(name).map(tail)

@@ -134,6 +134,11 @@ pub trait Append: fmt::Debug + Send + Sync {
     /// `Exists`: the name is taken. `Full`: no room; nothing is left behind, and the call may be repeated.
     fn create(&self, name: &Name, head: &[u8], len: u64) -> Result<Box<dyn Tail>>;
 
+    /// Makes the zeros of the next file ahead: a [`create`](Append::create) of the same length in the root that
+    /// follows uses them, and needs no more room for them. One file is kept so; one of another length replaces it, and
+    /// length 0 gives its room free. It does not outlive the process. `Full`: no room; nothing is left behind.
+    fn ahead(&self, len: u64) -> Result<()>;
+
     /// Opens a file that [`create`](Append::create) made in an earlier life.
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>>;
 

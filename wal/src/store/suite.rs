@@ -69,6 +69,7 @@ const APPEND: Facts<fn(&dyn Store, &dyn Append)> = facts![
     what_needs_an_owner_is_refused_without_one
     a_created_file_begins_with_its_head_and_is_zero_behind_it
     a_head_never_exceeds_its_file
+    a_file_made_ahead_is_used_by_the_next_create_of_its_length
     puts_and_creates_share_their_names
     of_racing_creates_exactly_one_wins
     written_parts_are_read_back
@@ -464,6 +465,23 @@ fn a_tail_stays_with_its_file_when_the_name_goes(store: &dyn Store, append: &dyn
     append.create(&name("b"), b"other", 8).expect("the name is free");
     tail.write(0, &[b"late"]).expect("a write to a file without a name");
     assert_eq!(all(store, "b"), "other\0\0\0");
+}
+
+fn a_file_made_ahead_is_used_by_the_next_create_of_its_length(store: &dyn Store, append: &dyn Append) {
+    let _owner = append.own().unwrap();
+    append.ahead(8192).unwrap();
+    append.ahead(8192).unwrap();
+    assert_eq!(list(store, &Name::ROOT), [], "it is no file of the store");
+    append.create(&name("a"), b"other length", 4096).unwrap();
+    append.create(&name("b"), b"head", 8192).unwrap();
+    append.create(&name("c"), b"head", 8192).unwrap();
+    for file in ["b", "c"] {
+        let bytes = all(store, file);
+        assert!(bytes.starts_with(b"head") && bytes[4..].iter().all(|&byte| byte == 0) && bytes.len() == 8192);
+    }
+    append.ahead(100).unwrap();
+    append.ahead(0).unwrap();
+    append.create(&name("d"), b"", 100).unwrap();
 }
 
 fn a_reserve_is_no_file_of_the_store(store: &dyn Store, append: &dyn Append) {

@@ -3,3 +3,4 @@
 mod store_local;
 mod store_local_faults;
 mod store_sim;
+mod log;

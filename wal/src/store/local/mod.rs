@@ -54,6 +54,8 @@ const NEW: &str = ".headwater-new-";
 pub struct Local {
     path: PathBuf,
     held: Held,
+    /// The file that was made ahead, and its length.
+    spare: Mutex<Option<(u64, Fresh)>>,
 }
 
 /// The directory as its owner opened it. While it is owned every call goes there, wherever the path leads by now.
@@ -66,7 +68,7 @@ impl Local {
     pub fn open(path: impl AsRef<Path>) -> Result<Local> {
         let path = std::path::absolute(path.as_ref())
             .map_err(|cause| Error::new(Kind::Invalid, "this is no path of a directory").because(cause))?;
-        let store = Local { path, held: Held::default() };
+        let store = Local { path, held: Held::default(), spare: Mutex::new(None) };
         match std::fs::metadata(&store.path) {
             Ok(found) if found.is_dir() => Ok(store),
             Ok(_) => Err(failure::before("open the directory", store.place(), Errno::NOTDIR)),
@@ -93,7 +95,12 @@ impl Local {
     }
 
     /// Makes a file out of what `fill` writes, whole and durable, and then gives it its free name, durably.
-    fn publish(&self, name: &Name, fill: impl FnOnce(&Fresh) -> io::Result<()>) -> Result<File> {
+    fn publish(
+        &self,
+        name: &Name,
+        ahead: Option<Fresh>,
+        fill: impl FnOnce(&Fresh) -> io::Result<()>,
+    ) -> Result<File> {
         if *name == Name::ROOT {
             return Err(Error::new(Kind::Invalid, super::ROOT_IS_NO_FILE));
         }
@@ -110,7 +117,8 @@ impl Local {
             Err(Errno::NOENT) => {}
             Err(cause) => return Err(failed(cause.into())),
         }
-        let mut fresh = Fresh::new(&dir).map_err(|cause| failed(cause.into()))?;
+        let fresh = ahead.map_or_else(|| Fresh::new(&dir), Ok);
+        let mut fresh = fresh.map_err(|cause| failed(cause.into()))?;
         if let Err(cause) = fill(&fresh).and_then(|()| fresh.sync()) {
             return Err(self.undo(&mut fresh, failed(cause)));
         }
@@ -154,7 +162,7 @@ impl Store for Local {
     }
 
     fn put(&self, name: &Name, bytes: Bytes) -> Result<()> {
-        self.publish(name, |fresh| fresh.fill(&bytes, bytes.len() as u64)).map(drop)
+        self.publish(name, None, |fresh| fresh.fill(&bytes, bytes.len() as u64)).map(drop)
     }
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
@@ -192,7 +200,9 @@ impl Append for Local {
     /// broken for its age. `Invalid` if every user of the machine may write into the directory, sticky or not: they
     /// could take names that the log will need, or hand it segments.
     fn own(&self) -> Result<Box<dyn Own>> {
-        Ok(Box::new(Lock::take(&self.path, &self.held)?))
+        let lock = Lock::take(&self.path, &self.held)?;
+        *self.spare.lock() = None; // of an earlier owner
+        Ok(Box::new(lock))
     }
 
     fn create(&self, name: &Name, head: &[u8], len: u64) -> Result<Box<dyn Tail>> {
@@ -200,8 +210,33 @@ impl Append for Local {
         if len < head.len() as u64 {
             return Err(Error::new(Kind::Invalid, super::HEAD_TOO_LONG));
         }
-        let file = self.publish(name, |fresh| fresh.fill(head, len))?;
+        let spare = self.spare.lock().take_if(|(spare, _)| *spare == len && split(name).0.is_empty());
+        // The zeros behind the head of a file that was made ahead are durable already.
+        let filled = if spare.is_some() { head.len() as u64 } else { len };
+        let ahead = spare.map(|(_, fresh)| fresh);
+        let file = self.publish(name, ahead, |fresh| fresh.fill(head, filled))?;
         Ok(Box::new(Growing::new(file, self.at(name))))
+    }
+
+    fn ahead(&self, len: u64) -> Result<()> {
+        let dir = self.owned()?;
+        let mut spare = self.spare.lock();
+        if spare.as_ref().is_some_and(|(kept, _)| *kept == len) {
+            return Ok(());
+        }
+        let failed = |cause: io::Error| failure::making("make room for the next file", self.place(), cause);
+        if let Some((_, mut old)) = spare.take() {
+            old.discard().map_err(|cause| failed(cause.into()))?;
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        let mut fresh = Fresh::new(&dir).map_err(|cause| failed(cause.into()))?;
+        if let Err(cause) = fresh.fill(&[], len).and_then(|()| fresh.sync()) {
+            return Err(self.undo(&mut fresh, failed(cause)));
+        }
+        *spare = Some((len, fresh));
+        Ok(())
     }
 
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>> {

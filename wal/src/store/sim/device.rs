@@ -22,6 +22,8 @@ pub(super) struct Device {
     /// Files that lost a name, until no power cut can bring it back.
     unlinked: Vec<usize>,
     pub(super) reserve: Reserve,
+    /// The length of the file that a process has made ahead.
+    pub(super) spare: Option<(usize, usize)>,
     pub(super) capacity: Option<u64>,
     pub(super) page: usize,
     pub(super) late: Vec<Late>,
@@ -90,6 +92,7 @@ impl Device {
             names: Names::default(),
             unlinked: Vec::new(),
             reserve: Reserve::default(),
+            spare: None,
             capacity: None,
             page: 3,
             late: Vec::new(),
@@ -183,6 +186,7 @@ impl Device {
 
     pub(super) fn kill(&mut self, process: usize, why: &'static str) {
         if self.processes[process].dead.is_none() {
+            self.spare = self.spare.filter(|&(owner, _)| owner != process);
             let life = &mut self.processes[process];
             life.dead = Some(why);
             self.in_vain.extend(life.visits.drain(..).map(|(_, visit)| visit));
@@ -199,11 +203,13 @@ impl Device {
         }
     }
 
-    /// How many bytes more there is room for. A file takes as many as it is long, one without a name none.
+    /// How many bytes more there is room for. A file takes as many as it is long, one without a name none unless it
+    /// was made ahead.
     pub(super) fn room(&self) -> u64 {
         let Some(capacity) = self.capacity else { return u64::MAX };
         let files: u64 = self.names.files().map(|file| self.files[file].len() as u64).sum();
-        capacity.saturating_sub(files + self.reserve.held)
+        let spare = self.spare.map_or(0, |(_, len)| len as u64);
+        capacity.saturating_sub(files + self.reserve.held + spare)
     }
 
     pub(super) fn has_room(&self, more: u64) -> bool {

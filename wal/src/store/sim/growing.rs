@@ -12,9 +12,14 @@ use crate::store::{Append, HEAD_TOO_LONG, NOT_OWNED, Name, OFFSET_TOO_LARGE, Own
 impl Process {
     /// Writes a file under no name, syncs it, links it, syncs its folder. A crash before the link leaves nothing:
     /// the file never had a name. Answers the file's number.
-    pub(super) fn publish(&self, name: &Name, head: &[u8], len: usize) -> Result<usize> {
+    pub(super) fn publish(&self, name: &Name, head: &[u8], len: usize, grows: bool) -> Result<usize> {
         let text = name.as_str();
-        let (device, fault) = self.enter(Op::Create, text, format_args!(" +{len}"))?;
+        let (mut device, fault) = self.enter(Op::Create, text, format_args!(" +{len}"))?;
+        // What was made ahead is used up, whatever comes of it.
+        let ahead = grows && device.spare == Some((self.id(), len));
+        if ahead {
+            device.spare = None;
+        }
         match fault {
             Some(Fault::Full) => return Err(full(Op::Create, text)),
             Some(_) => return Err(failed(Kind::Unavailable, Op::Create, text)),
@@ -118,8 +123,26 @@ impl Append for Process {
         if len > FILE_BYTES_MAX {
             return Err(full(Op::Create, name.as_str()));
         }
-        let file = self.publish(name, head, len)?;
+        let file = self.publish(name, head, len, true)?;
         Ok(self.tail(name, file))
+    }
+
+    fn ahead(&self, len: u64) -> Result<()> {
+        self.must_own()?;
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        if self.device.lock().spare == Some((self.id(), len)) {
+            return Ok(());
+        }
+        let (mut device, fault) = self.enter(Op::Create, "", format_args!("ahead +{len}"))?;
+        device.spare = None;
+        match fault {
+            Some(Fault::Full) => return Err(full(Op::Create, "")),
+            Some(_) => return Err(failed(Kind::Unavailable, Op::Create, "")),
+            None if len > FILE_BYTES_MAX || !device.has_room(len as u64) => return Err(full(Op::Create, "")),
+            None => {}
+        }
+        device.spare = (len > 0).then_some((self.id(), len));
+        Ok(())
     }
 
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>> {

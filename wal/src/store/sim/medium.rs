@@ -55,7 +55,7 @@ impl Store for Process {
             return Err(no_file(name));
         }
         match self.shape() {
-            Shape::Growing => self.publish(name, &bytes, bytes.len()).map(|_| ()),
+            Shape::Growing => self.publish(name, &bytes, bytes.len(), false).map(|_| ()),
             Shape::Objects => self.put_object(name, &bytes),
         }
     }
