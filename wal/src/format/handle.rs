@@ -17,6 +17,10 @@ impl Position {
     /// Where every log begins.
     pub const START: Position = Position(0);
 
+    /// Every segment begins below this, and says of no other that it begins beyond: what is added to a position that
+    /// a file states stays far from overflow.
+    pub const LIMIT: Position = Position(1 << 62);
+
     /// The place `bytes` further on; positions saturate, and no log gets there.
     #[must_use]
     pub const fn plus(self, bytes: u64) -> Position {
@@ -63,6 +67,8 @@ impl fmt::Debug for Identity {
 pub const HANDLE_BYTES: usize = 40;
 
 const TEXT_PREFIX: &str = "hw1";
+const TEXT_FORM: &str = "hw1:IDENTITY:EPOCH:POSITION:BASE:LENGTH:CHECK";
+const TEXT_SHOWN_MAX: usize = 160; // characters, of what is not a handle
 
 /// Where a record lies and what it must be.
 ///
@@ -135,7 +141,8 @@ impl Handle {
         bytes
     }
 
-    /// Reads the fixed bytes. Any forty bytes are a handle of something; whether it exists, reading it tells.
+    /// Reads the fixed bytes. Any forty bytes are a handle of something; whether it exists, reading it tells. Nothing
+    /// in it is proven, its length least of all.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let bytes: &[u8; HANDLE_BYTES] = bytes.try_into().map_err(|_| {
             Error::new(Kind::Invalid, format!("a handle has {HANDLE_BYTES} bytes: bytes={}", bytes.len()))
@@ -186,7 +193,9 @@ impl FromStr for Handle {
             (parts.next().is_none() && handle.to_string() == text).then_some(handle)
         };
         parse().ok_or_else(|| {
-            Error::new(Kind::Invalid, format!("not a handle, which looks like hw1:IDENTITY:EPOCH:POSITION:BASE:LENGTH:CHECK: text={text:?}"))
+            let shown: String = text.chars().take(TEXT_SHOWN_MAX).collect();
+            let message = format!("not a handle, which looks like {TEXT_FORM}: text={shown:?}");
+            Error::new(Kind::Invalid, message)
         })
     }
 }
@@ -230,7 +239,10 @@ mod serde_impl {
                     for (at, byte) in bytes.iter_mut().enumerate() {
                         *byte = seq.next_element()?.ok_or_else(|| A::Error::invalid_length(at, &self))?;
                     }
-                    Handle::from_bytes(&bytes).map_err(A::Error::custom)
+                    match seq.next_element::<u8>()? {
+                        None => Handle::from_bytes(&bytes).map_err(A::Error::custom),
+                        Some(_) => Err(A::Error::invalid_length(HANDLE_BYTES + 1, &self)),
+                    }
                 }
             }
             if deserializer.is_human_readable() {

@@ -7,7 +7,9 @@
 //! No name is ever written twice. Put-if-absent is the one conditional write that local disk, S3, Azure, GCS and
 //! HDFS all have, so it is the only one that the engine asks for.
 
-mod memory;
+#[cfg(unix)]
+pub mod local;
+pub mod memory;
 mod name;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -20,6 +22,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::error::Result;
+#[cfg(unix)]
+pub use local::Local;
 pub use memory::Memory;
 pub use name::Name;
 

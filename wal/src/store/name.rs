@@ -55,7 +55,9 @@ mod tests {
 
     #[test]
     fn no_name_leaves_the_root() {
-        for bad in ["", "/", "a/", "/a", "a//b", ".", "..", "a/..", "a/.b", "a\0", "a b", "a\n", "ä", "a\\b", "a:b"] {
+        for bad in
+            ["", "/", "a/", "/a", "a//b", ".", "..", "a/..", "a/.b", "a\0", "a b", "a\n", "ä", "a\\b", "a:b"]
+        {
             assert_eq!(Name::new(bad).unwrap_err().kind(), Kind::Invalid, "{bad:?}");
         }
         assert!(Name::new("x".repeat(BYTES_MAX + 1)).is_err());

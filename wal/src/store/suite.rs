@@ -448,6 +448,8 @@ fn setting_aside_replaces_nothing(store: &dyn Store, append: &dyn Append) {
     assert_eq!(kind(again), Some(Kind::Exists));
     assert_eq!(all(store, "a"), "second");
     assert_eq!(all(store, "quarantine/deep/a"), "first");
+    assert_eq!(kind(append.set_aside(&name("a"), &name("a"))), Some(Kind::Exists), "not even itself");
+    assert_eq!(all(store, "a"), "second");
     assert_eq!(kind(append.set_aside(&name("b"), &name("c"))), Some(Kind::NotThere));
 }
 

@@ -1,4 +1,5 @@
 //! The package's integration tests, in one binary.
 
 mod store_local;
+mod store_local_faults;
 mod store_sim;

@@ -1,0 +1,55 @@
+//! The names of a log's files, each built and parsed side by side. One spelling only: what prints differently is a
+//! foreign name.
+
+use super::handle::Position;
+
+const DIGITS: usize = 20; // of the greatest u64
+const SEGMENT_SUFFIX: &str = ".wal";
+
+/// The folder of the claims: one small object an epoch, on media without a lock.
+pub const CLAIMS: &str = "epoch";
+
+/// The folder where repair, and `start` where it must, move what they take away.
+pub const QUARANTINE: &str = "quarantine";
+
+/// The name of the segment that begins at `base`: its position in a fixed width, so that names sort as positions do.
+pub fn segment(base: Position) -> String {
+    format!("{:0DIGITS$}{SEGMENT_SUFFIX}", base.0)
+}
+
+/// The base of the segment of that name, if it is one.
+pub fn parse_segment(name: &str) -> Option<Position> {
+    digits(name.strip_suffix(SEGMENT_SUFFIX)?).map(Position)
+}
+
+/// The name of an epoch's claim, in the folder [`CLAIMS`].
+pub fn claim(epoch: u64) -> String {
+    format!("{epoch:0DIGITS$}")
+}
+
+/// The epoch of the claim of that name, if it is one.
+pub fn parse_claim(name: &str) -> Option<u64> {
+    digits(name)
+}
+
+fn digits(text: &str) -> Option<u64> {
+    let plain = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_as_positions_and_have_one_spelling() {
+        assert!(segment(Position(9)) < segment(Position(10)));
+        assert_eq!(parse_segment(&segment(Position(u64::MAX))), Some(Position(u64::MAX)));
+        assert_eq!(parse_claim(&claim(7)), Some(7));
+        for foreign in
+            ["1.wal", "+0000000000000000001.wal", "99999999999999999999.wal", "x", "00000000000000000001.WAL"]
+        {
+            assert_eq!(parse_segment(foreign), None, "{foreign}");
+        }
+    }
+}
