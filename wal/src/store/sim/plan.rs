@@ -103,7 +103,8 @@ pub enum Fault {
     Error,
     /// As `Error`, but a part happens: a `Write` lands its first bytes, a `Sync` any of the sectors.
     Partly,
-    /// Whatever needs room finds none. A full `Sync` (room was to be found late) is as bad as a failed one.
+    /// Whatever needs room finds none, and nothing of it happens. To a `Write` or a `Sync` of an open file (where room
+    /// is found late) that is as bad as any failure.
     Full,
     /// A `Sync` or `SyncNames` says that all is well and does nothing: a device that lies about its flush.
     Lie,

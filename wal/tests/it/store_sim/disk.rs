@@ -271,7 +271,8 @@ fn a_full_disk_refuses_what_is_new_and_leaves_nothing_of_it() {
     disk.remove("b");
     tail.trim(50).expect("a trim");
     disk.create("c", 50);
-    assert_eq!(kind(tail.write(50, &[b"x"])), Some(Kind::Full));
+    assert_eq!(kind(tail.write(50, &[b"x"])), Some(Kind::Unknown));
+    assert_eq!(read(&disk.process, "a").len(), 50);
     disk.sim.set_capacity(Some(103));
     assert_eq!(kind(tail.write(50, &[b"xy", b"zz"])), Some(Kind::Unknown), "a part had room");
     assert_eq!(read(&disk.process, "a").slice(50..), "xyz");
