@@ -8,7 +8,7 @@ use super::baton::Baton;
 use super::cut::{Cut, Fate};
 use super::file::File;
 use super::names::Names;
-use super::plan::{Fault, Op, Plan};
+use super::plan::{Fault, Op, Plan, When};
 use super::{Random, Shape};
 use crate::error::{Error, Kind, Result};
 
@@ -65,7 +65,7 @@ pub(super) struct Life {
     /// Guards of the place's lock that it has not dropped, whether the lock holds or not.
     pub(super) guards: u64,
     /// What to run before which of its operations.
-    pub(super) visits: Vec<(u64, Visit)>,
+    pub(super) visits: Vec<(When, Visit)>,
     pub(super) seat: Option<(Arc<Baton>, usize)>,
 }
 

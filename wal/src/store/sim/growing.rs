@@ -260,14 +260,12 @@ impl Tail for SimTail {
         let (mut device, fault) = self.process.enter(op, name, format_args!(" @{offset}+{len}"))?;
         let end = usize::try_from(offset).ok().and_then(|offset| offset.checked_add(len));
         let Some(end) = end else { return Err(Error::new(Kind::Invalid, OFFSET_TOO_LARGE)) };
-        if end > FILE_BYTES_MAX {
-            return Err(full(op, name));
-        }
         let grows = end.saturating_sub(device.files[self.file].len()) as u64;
         let short = if grows > 0 { grows.saturating_sub(device.room()) } else { 0 };
         let fits = len.saturating_sub(usize::try_from(short).unwrap_or(usize::MAX));
-        if fault == Some(Fault::Full) || (short > 0 && fits == 0) {
-            return Err(full(op, name));
+        if fault == Some(Fault::Full) || (short > 0 && fits == 0) || end > FILE_BYTES_MAX {
+            // Nothing landed, but a file in which a write failed is in doubt whatever the reason.
+            return Err(self.error(Kind::Unknown, op, offset).because(full(op, name)));
         }
 
         let number = device.number();

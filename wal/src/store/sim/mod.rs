@@ -13,7 +13,9 @@
 //!    then. The kernel may write a dirty sector earlier, so that of two writes to it either may be found, or none.
 //! 3. After a failed sync the file's dirty sectors count as clean: the cache shows them, a repeated sync says that
 //!    all is well, and the disk never gets them. When the cache is dropped ([`Sim::drop_caches`], a power cut, by
-//!    chance a crash) the older bytes show. A kernel that kept them dirty would be kinder.
+//!    chance a crash) the older bytes show. A kernel that kept them dirty would be kinder, and so is a store that
+//!    refuses a file after its first failure; this one does not, so that whoever repeats a sync is found out. A sync
+//!    that is under way when another one of the file fails does fail too.
 //! 4. Lengths and names are journaled: a failed sync leaves them waiting for one that succeeds. A length may become
 //!    durable without the bytes it spans; those are zeros then, never what some other file left there (ext4 with
 //!    `data=writeback` may show that too).
@@ -21,8 +23,8 @@
 //!    keep a prefix. The sync of a folder makes the changes in that folder durable and no others.
 //! 6. A file under no name is gone after a crash (`O_TMPFILE`); no leftovers remain to be swept. What is kept by
 //!    [`reserve`](crate::store::Append::reserve) is one operation, durable at once.
-//! 7. Room: a file takes as many bytes as it is long. Removing, trimming and releasing give room back at once, also if a power cut
-//!    undoes them; a file that is open without a name takes none. Writes within a file's length need no room.
+//! 7. Room: a file takes as many bytes as it is long, its name and folder none. Removing, trimming and releasing give
+//!    room back at once, although a power cut may undo them. Writes within a file's length need no room.
 //!
 //! # What is assumed of a bucket ([`Sim::objects`])
 //!

@@ -103,7 +103,8 @@ pub enum Fault {
     Error,
     /// As `Error`, but a part happens: a `Write` lands its first bytes, a `Sync` any of the sectors.
     Partly,
-    /// Whatever needs room finds none. A full `Sync` (room was to be found late) is as bad as a failed one.
+    /// Whatever needs room finds none, and nothing of it happens. To a `Write` or a `Sync` of an open file (where room
+    /// is found late) that is as bad as any failure.
     Full,
     /// A `Sync` or `SyncNames` says that all is well and does nothing: a device that lies about its flush.
     Lie,
@@ -165,8 +166,8 @@ impl Fault {
     }
 }
 
-/// Which operations a fault hits. It counts from the moment it is planned, and counts only those operations that are
-/// of the asked kind and that the fault can befall at all.
+/// Which operations are meant. It counts from the moment it is planned, and counts only those operations that are of
+/// the asked kind and that the planned fault can befall at all.
 #[derive(Clone, Debug)]
 pub struct When {
     choice: Choice,
@@ -245,11 +246,17 @@ impl Plan {
         shape: Shape,
         random: &mut Random,
     ) -> bool {
-        let When { choice, ops, process: only, beneath } = &mut self.when;
+        self.fault.suits(op, shape) && self.when.comes(op, name, process, random)
+    }
+}
+
+impl When {
+    /// Whether it is now. Every operation that may count is shown once.
+    pub(super) fn comes(&mut self, op: Op, name: &str, process: usize, random: &mut Random) -> bool {
+        let When { choice, ops, process: only, beneath } = self;
         let asked = (*ops == 0 || *ops & (1 << op as u32) != 0)
             && only.is_none_or(|only| only == process)
-            && name.starts_with(beneath.as_str())
-            && self.fault.suits(op, shape);
+            && name.starts_with(beneath.as_str());
         asked
             && match choice {
                 Choice::Nth(0) => false,

@@ -7,7 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::baton::Baton;
 use super::device::{Device, Life};
-use super::plan::{Fault, Op};
+use super::plan::{Fault, Op, When};
 use super::{Shape, Sim};
 use crate::error::{Error, Kind, Result};
 use crate::store::Store;
@@ -69,13 +69,16 @@ impl Process {
         self.device.lock().processes[self.id].operations
     }
 
-    /// Runs `visit` just before the n-th operation from now, the next being the first. The device is free
-    /// meanwhile: others may live a whole life in there, or kill this process before it goes on. If the process dies
-    /// first, `visit` is dropped.
+    /// Runs `visit` once, just before this process does such an operation. The device is free meanwhile: others may
+    /// live a whole life in there, or kill this process before it goes on. If the process dies first, `visit` is
+    /// dropped.
+    pub fn before(&self, when: When, visit: impl FnOnce() + Send + 'static) {
+        self.device.lock().processes[self.id].visits.push((when, Box::new(visit)));
+    }
+
+    /// As [`before`](Self::before), for the n-th operation from now, the next being the first.
     pub fn before_operation(&self, n: u64, visit: impl FnOnce() + Send + 'static) {
-        assert!(n > 0, "the next operation is the first");
-        let life = &mut self.device.lock().processes[self.id];
-        life.visits.push((life.operations + n, Box::new(visit)));
+        self.before(When::nth(n), visit);
     }
 
     pub(super) fn shape(&self) -> Shape {
@@ -91,11 +94,12 @@ impl Process {
         detail: fmt::Arguments<'_>,
     ) -> Result<(MutexGuard<'_, Device>, Option<Fault>)> {
         let mut device = self.device.lock();
-        let life = &mut device.processes[self.id];
+        let Device { processes, random, .. } = &mut *device;
+        let life = &mut processes[self.id];
         life.operations += u64::from(life.dead.is_none());
         if life.seat.is_some() || !life.visits.is_empty() {
-            let now = life.operations;
-            let due: Vec<_> = life.visits.extract_if(.., |(at, _)| *at <= now).collect();
+            let comes = |(when, _): &mut (When, _)| when.comes(op, name, self.id, random);
+            let due: Vec<_> = life.visits.extract_if(.., comes).collect();
             let seat = life.seat.clone();
             drop(device);
             due.into_iter().for_each(|(_, visit)| visit());

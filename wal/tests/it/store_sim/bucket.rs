@@ -39,7 +39,7 @@ fn a_late_put_lands_before_some_later_operation() {
         assert!(!sim.has("a"));
         assert_eq!(sim.late(), ["a"]);
         let other = sim.process();
-        (1..).find(|_| other.read(&name("a"), 0..1).is_ok()).expect("it lands")
+        (1..1000).find(|_| other.read(&name("a"), 0..1).is_ok()).expect("it lands")
     });
     assert!(found.starts_with(&[1, 2, 3]) && found.len() > 20, "{found:?}");
 }
@@ -49,6 +49,9 @@ fn a_late_put_respects_the_name_taken_meanwhile() {
     let sim = bucket(Fault::Held);
     let process = sim.process();
     assert_eq!(kind(put(&process, "a", "late")), Some(Kind::Unknown));
+    for _ in 0..500 {
+        assert_eq!(kind(process.read(&name("a"), 0..1)), Some(Kind::NotThere), "it is held");
+    }
     put(&process, "a", "early").expect("the name is free");
     sim.land("a");
     assert_eq!(read(&process, "a"), "early");

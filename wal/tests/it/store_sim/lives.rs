@@ -153,6 +153,11 @@ fn another_life_fits_into_one_operation() {
     put(&sleeper, "a", "sleeper").expect("the first operation");
     assert_eq!(kind(put(&sleeper, "b", "sleeper")), Some(Kind::Exists));
     assert_eq!(read(&sleeper, "b"), "heir");
+
+    let heir = sim.process();
+    sleeper.before(When::nth(1).of(Op::Put).on("c"), move || put(&heir, "c", "heir").expect("asleep again"));
+    put(&sleeper, "d", "sleeper").expect("another name");
+    assert_eq!(kind(put(&sleeper, "c", "sleeper")), Some(Kind::Exists));
 }
 
 #[test]

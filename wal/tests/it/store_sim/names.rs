@@ -158,7 +158,8 @@ fn a_lock_ends_with_its_guard_or_its_process() {
     assert_eq!(kind(sim.process().own()), Some(Kind::Locked), "a dead guard frees nobody else's lock");
     sim.break_lock();
     assert_eq!(kind(guard.check()), Some(Kind::Fenced));
-    let _third = sim.process().own().expect("a place whose lock was broken");
+    let third = sim.process().own().expect("a place whose lock was broken");
+    assert_eq!((kind(guard.check()), kind(third.check())), (Some(Kind::Fenced), None));
     drop(guard);
     assert_eq!(kind(sim.process().own()), Some(Kind::Locked));
 }
