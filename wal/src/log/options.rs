@@ -25,7 +25,7 @@ pub enum Compression {
 
 /// The choices of a log.
 ///
-/// Fixed, with reasons: the bytes are little-endian and checked with CRC-32C; a payload below 512 bytes is never
+/// Fixed, with reasons: the bytes are little-endian and checked with CRC-32C; a payload below 4 KiB is never
 /// compressed, since it hardly ever pays; the sparse index has an entry for every 64 KiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -112,8 +112,10 @@ impl Options {
 
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let wrong = |want: &str| invalid(format!("option {key} wants {want}: value={value:?}"));
-        let bytes = || parse_bytes(value).ok_or_else(|| wrong("a number of bytes such as 65536, 64KiB or 16MiB"));
-        let duration = || parse_duration(value).ok_or_else(|| wrong("a duration such as 20ms, 5s, 10m, 1h or 7d"));
+        let bytes =
+            || parse_bytes(value).ok_or_else(|| wrong("a number of bytes such as 65536, 64KiB or 16MiB"));
+        let duration =
+            || parse_duration(value).ok_or_else(|| wrong("a duration such as 20ms, 5s, 10m, 1h or 7d"));
         match key {
             "durability" => {
                 self.durability = match value {
@@ -141,7 +143,10 @@ impl Options {
                 }
             }
             _ => {
-                let near = KEYS.iter().min_by_key(|known| distance(known, key)).filter(|near| distance(near, key) <= 4);
+                let near = KEYS
+                    .iter()
+                    .min_by_key(|known| distance(known, key))
+                    .filter(|near| distance(near, key) <= 4);
                 let hint = near.map_or(String::new(), |near| format!(", did you mean {near}?"));
                 return Err(invalid(format!("an option that is not known{hint} option={key:?}")));
             }
@@ -151,7 +156,8 @@ impl Options {
 
     /// Refuses what cannot work together.
     pub(crate) fn check(&self) -> Result<()> {
-        let refuse = |what: &str| Err(invalid(format!("options do not fit together: {what}: options={self:?}")));
+        let refuse =
+            |what: &str| Err(invalid(format!("options do not fit together: {what}: options={self:?}")));
         let least = self.segment_len(GROUP_HEADER_BYTES + FRAME_HEADER_BYTES + 64);
         if self.segment_bytes < least || self.segment_bytes > 1 << 40 {
             return refuse("segment_bytes is from 8KiB to 1TiB");
@@ -253,7 +259,9 @@ mod tests {
 
     #[test]
     fn text_sets_options_and_refuses_what_it_does_not_know() {
-        let options = Options::from_text("segment_bytes=16MiB&durability=process&idle_after=5s&compression=off").unwrap();
+        let options =
+            Options::from_text("segment_bytes=16MiB&durability=process&idle_after=5s&compression=off")
+                .unwrap();
         assert_eq!(
             options,
             Options::default()

@@ -19,8 +19,8 @@ use crate::format::totals::Totals;
 use crate::format::{Durability, Handle, Identity, Position, Unsettled};
 use crate::store::{Own, Store, Tail};
 
-/// Shorter payloads are stored as they are.
-const COMPRESS_FROM: usize = 512;
+/// Shorter payloads are stored as they are: what a compressor costs to set up outweighs what they save.
+const COMPRESS_FROM: usize = 4096;
 
 /// The length of a segment that is made from the reserve of a full disk, for retire marks alone.
 const MARKS_SEGMENT_BYTES: u64 = 16 * 1024;
@@ -58,10 +58,12 @@ impl Prepared {
             ));
         }
         let (codec, stored) = match options.compression {
-            Compression::Zstd(level) if payload.len() >= COMPRESS_FROM => match codec::compress(&payload, level) {
-                Some(smaller) => (Codec::Zstd, smaller),
-                None => (Codec::Raw, payload),
-            },
+            Compression::Zstd(level) if payload.len() >= COMPRESS_FROM => {
+                match codec::compress(&payload, level) {
+                    Some(smaller) => (Codec::Zstd, smaller),
+                    None => (Codec::Raw, payload),
+                }
+            }
             _ => (Codec::Raw, payload),
         };
         let payload_check = crc32c::crc32c(&stored);
@@ -285,7 +287,8 @@ impl Writer {
             return Ok(());
         }
         self.idle_said = true;
-        let encoded = encode(self.life(), self.end, self.acked, self.options.block_bytes, Position::START, &[]);
+        let encoded =
+            encode(self.life(), self.end, self.acked, self.options.block_bytes, Position::START, &[]);
         let len = encoded.bytes.len() as u64;
         // Without room for it, the footer will say it.
         let Some(active) = self.active.as_mut().filter(|active| active.room(0) >= len) else { return Ok(()) };
@@ -511,7 +514,8 @@ impl Writer {
     fn settle_exists(&self, base: Position, bytes: &Bytes, exists: Error) -> Result<()> {
         let name = segment_name(base);
         let unknown = |because: Error| {
-            Error::new(Kind::Unknown, "the name is taken, and what is there could not be read").because(because)
+            Error::new(Kind::Unknown, "the name is taken, and what is there could not be read")
+                .because(because)
         };
         let there = self.store.read(&name, 0..bytes.len() as u64 + 1).map_err(unknown)?;
         if there == *bytes {
