@@ -1,1 +1,3 @@
+//! The integration tests of the write-ahead log, in one binary.
 
+mod format;
