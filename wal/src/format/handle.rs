@@ -260,6 +260,16 @@ mod serde_impl {
 pub struct Unsettled(pub(crate) Handle);
 
 impl Unsettled {
+    /// The place of a record that was never handed to the device: it settles as "not there".
+    pub(crate) const NOWHERE: Unsettled = Unsettled(Handle {
+        identity: u64::MAX,
+        epoch: u64::MAX,
+        position: Position(u64::MAX),
+        base: Position(u64::MAX),
+        stored_len: u32::MAX,
+        check: u32::MAX,
+    });
+
     /// The fixed bytes, as those of a handle.
     pub fn to_bytes(&self) -> [u8; HANDLE_BYTES] {
         self.0.to_bytes()

@@ -7,7 +7,14 @@
 //! No name is ever written twice. Put-if-absent is the one conditional write that local disk, S3, Azure, GCS and
 //! HDFS all have, so it is the only one that the engine asks for.
 
+#[cfg(unix)]
+pub mod local;
+pub mod memory;
 mod name;
+#[cfg(feature = "sim")]
+pub mod sim;
+#[cfg(feature = "sim")]
+pub mod suite;
 
 use std::fmt;
 use std::ops::Range;
@@ -15,7 +22,17 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::error::Result;
+#[cfg(unix)]
+pub use local::Local;
+pub use memory::Memory;
 pub use name::Name;
+
+// What every medium says of a wrong call.
+const NOT_OWNED: &str = "this needs the place to be owned: call `own` first, and keep what it returns";
+const ROOT_IS_NO_FILE: &str = "the root of a store is a folder, never a file";
+const HEAD_TOO_LONG: &str = "a new file cannot begin with more bytes than it is to have";
+const OFFSET_TOO_LARGE: &str = "no file can be written so far out";
+const TRIM_GROWS: &str = "a trim cannot make a file longer";
 
 /// A place that holds named bytes.
 ///
@@ -116,6 +133,11 @@ pub trait Append: fmt::Debug + Send + Sync {
     ///
     /// `Exists`: the name is taken. `Full`: no room; nothing is left behind, and the call may be repeated.
     fn create(&self, name: &Name, head: &[u8], len: u64) -> Result<Box<dyn Tail>>;
+
+    /// Makes the zeros of the next file ahead: a [`create`](Append::create) of the same length in the root that
+    /// follows uses them, and needs no more room for them. One file is kept so; one of another length replaces it, and
+    /// length 0 gives its room free. It does not outlive the process. `Full`: no room; nothing is left behind.
+    fn ahead(&self, len: u64) -> Result<()>;
 
     /// Opens a file that [`create`](Append::create) made in an earlier life.
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>>;

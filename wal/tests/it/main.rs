@@ -1,3 +1,7 @@
-//! The integration tests of the write-ahead log, in one binary.
+//! The package's integration tests, in one binary.
 
 mod format;
+mod log;
+mod store_local;
+mod store_local_faults;
+mod store_sim;

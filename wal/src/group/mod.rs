@@ -1,0 +1,341 @@
+//! Floor 4: many callers, one writer. Appends wait in a queue bounded by bytes; the writer takes what waits as one
+//! group, and answers the tickets in order once it is durable.
+
+mod core;
+mod opened;
+mod queue;
+mod ticket;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use self::core::{Core, weight};
+use crate::clock::Time;
+use crate::error::{Error, Kind, Result};
+use crate::format::{Handle, Position, Unsettled};
+use crate::log::{Chain, Prepared, Record, Replay, Survey, locate, read_at};
+pub use opened::Opened;
+use queue::{Job, Life};
+pub use queue::Retired;
+use ticket::Slot;
+pub use ticket::Ticket;
+
+/// A log that has been started: the one that may write.
+///
+/// All calls may be made from any number of threads. Dropping it closes it, as [`close`](Log::close) does, and waits.
+#[derive(Debug)]
+pub struct Log {
+    core: Arc<Core>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Log {
+    /// Appends a record and returns at once with a ticket; waits only for room in the queue.
+    pub fn append(&self, time: Time, payload: impl Into<Bytes>) -> Result<Ticket> {
+        self.append_kind(0, time, payload)
+    }
+
+    /// Appends a record of a kind of the caller's own.
+    pub fn append_kind(&self, kind: u8, time: Time, payload: impl Into<Bytes>) -> Result<Ticket> {
+        let prepared = self.prepare(kind, time, payload.into())?;
+        let mut queue = self.core.queue.lock();
+        loop {
+            queue.open()?;
+            if queue.has_room(weight(&prepared), self.core.options.queue_bytes_max) {
+                return Ok(self.enqueue(&mut queue, prepared));
+            }
+            if self.core.is_stepped() {
+                parking_lot::MutexGuard::unlocked(&mut queue, || self.core.turn_or_stuck())?;
+            } else {
+                self.core.room.wait(&mut queue);
+            }
+        }
+    }
+
+    /// Appends a record if there is room for it now.
+    pub fn try_append(&self, time: Time, payload: impl Into<Bytes>) -> Result<Option<Ticket>> {
+        let prepared = self.prepare(0, time, payload.into())?;
+        let mut queue = self.core.queue.lock();
+        queue.open()?;
+        let room = queue.has_room(weight(&prepared), self.core.options.queue_bytes_max);
+        Ok(room.then(|| self.enqueue(&mut queue, prepared)))
+    }
+
+    /// Appends a record as soon as there is room; await it on any executor, then await the ticket. Dropped before there
+    /// was room, nothing was appended.
+    pub fn append_async(&self, kind: u8, time: Time, payload: impl Into<Bytes>) -> Appending<'_> {
+        Appending { log: self, prepared: Some(self.prepare(kind, time, payload.into())) }
+    }
+
+    /// The record of a handle: one ranged, verified read.
+    pub fn read(&self, handle: &Handle) -> Result<Record> {
+        self.is_open()?;
+        let base = locate(&self.core.view.read(), handle)?;
+        match read_at(&*self.core.store, handle, base, self.core.options.record_bytes_max) {
+            // It may have been retired since it was located.
+            Err(error) if error.kind() == Kind::NotThere => {
+                locate(&self.core.view.read(), handle).and(Err(error))
+            }
+            other => other,
+        }
+    }
+
+    /// The records of many handles, in their order, one at a time.
+    pub fn read_many<'a>(&'a self, handles: &'a [Handle]) -> impl Iterator<Item = Result<Record>> + 'a {
+        handles.iter().map(|handle| self.read(handle))
+    }
+
+    /// Every acknowledged record at or behind a position, oldest first.
+    pub fn replay(&self, from: Position) -> Result<Replay> {
+        self.replay_from(from, Time(0))
+    }
+
+    /// Every acknowledged record whose time is at or behind `since`, oldest first.
+    pub fn replay_since(&self, since: Time) -> Result<Replay> {
+        self.replay_from(Position::START, since)
+    }
+
+    fn replay_from(&self, from: Position, since: Time) -> Result<Replay> {
+        self.is_open()?;
+        let chain = Arc::new(self.chain());
+        Replay::new(self.core.store.clone(), chain, from, since, self.core.options.record_bytes_max)
+    }
+
+    /// Settles for ever what an append that answered "unknown" in an earlier life came to: its handle, or `NotThere`
+    /// (`Retired` if the log has been retired beyond that place).
+    pub fn settle(&self, unsettled: &Unsettled) -> Result<Handle> {
+        self.is_open()?;
+        let handle = unsettled.0;
+        let not_there = || Error::new(Kind::NotThere, "the record never became part of the log");
+        if *unsettled == Unsettled::NOWHERE {
+            return Err(not_there());
+        }
+        if handle.identity == self.core.view.read().identity && handle.epoch >= self.epoch() {
+            return Err(Error::new(Kind::Invalid, "the log that answered still lives; a later start settles it"));
+        }
+        match self.read(&handle) {
+            Ok(record) => Ok(record.handle),
+            Err(error) if error.kind() == Kind::NotThere => Err(not_there().because(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Seals the active segment, once all that was appended before is durable.
+    pub fn seal(&self) -> Result<()> {
+        let slot = Slot::new();
+        self.hand_in(Job::Seal(slot.clone()))?;
+        slot.wait(&self.core)
+    }
+
+    /// Retires whole segments from the beginning that were sealed, or closed by a later epoch, before `before` by the
+    /// engine's time ([`now`](Log::now)), and that no pin needs.
+    ///
+    /// `Unavailable` while the clock is in doubt ([`confirm_clock`](Log::confirm_clock)). It works on a full disk.
+    pub fn retire_before(&self, before: Time) -> Result<Retired> {
+        let slot = Slot::new();
+        self.hand_in(Job::Retire(before, slot.clone()))?;
+        slot.wait(&self.core)
+    }
+
+    /// Says that a large jump of the wall clock, found at start, is right, so that retiring goes on.
+    pub fn confirm_clock(&self) {
+        self.core.confirm_clock();
+    }
+
+    /// Keeps everything at or behind a position from being retired, until the pin is dropped or the process ends.
+    pub fn pin(&self, position: Position) -> Result<Pinned> {
+        let mut queue = self.core.queue.lock();
+        queue.open()?;
+        let begins = self.core.view.read().begins;
+        if position < begins && position != Position::START {
+            let message = format!("it was retired already: asked={position} begins={begins}");
+            return Err(Error::new(Kind::Retired, message));
+        }
+        *queue.pins.entry(position).or_default() += 1;
+        Ok(Pinned { core: self.core.clone(), position })
+    }
+
+    /// The engine's time.
+    pub fn now(&self) -> Time {
+        self.core.now()
+    }
+
+    /// Where the log begins and its acknowledged records end.
+    pub fn range(&self) -> std::ops::Range<Position> {
+        let view = self.core.view.read();
+        view.begins..view.shown
+    }
+
+    /// The epoch of this writer.
+    pub fn epoch(&self) -> u64 {
+        self.core.view.read().segments().last().map_or(0, |last| last.epoch)
+    }
+
+    /// The segments as they stand.
+    pub fn chain(&self) -> Chain {
+        self.core.view.read().clone()
+    }
+
+    /// What opening found.
+    pub fn survey(&self) -> &Survey {
+        &self.core.survey
+    }
+
+    /// Why appends wait, while the disk is full.
+    pub fn waits_for_room(&self) -> Option<Error> {
+        self.core.queue.lock().full.clone()
+    }
+
+    /// Why the log has failed for good, if it has.
+    pub fn failure(&self) -> Option<Error> {
+        match &self.core.queue.lock().life {
+            Life::Failed(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Writes everything that was handed in, seals, and gives the place up. After it every call fails with `Closed`.
+    pub fn close(&self) -> Result<()> {
+        {
+            let mut queue = self.core.queue.lock();
+            if let Life::Failed(error) = &queue.life {
+                let error = error.clone();
+                drop(queue);
+                self.end();
+                return Err(error);
+            }
+            queue.open()?;
+            queue.life = Life::Closing;
+        }
+        self.end();
+        match &self.core.queue.lock().life {
+            Life::Failed(error) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&self) {
+        self.core.work.notify_all();
+        match self.thread.lock().take() {
+            Some(thread) => {
+                // A panic of the writer was caught and told long before.
+                let _ = thread.join();
+                self.core.close_now();
+            }
+            None => self.core.close_now(),
+        }
+    }
+
+    fn prepare(&self, kind: u8, time: Time, payload: Bytes) -> Result<Prepared> {
+        Prepared::new(&self.core.options, kind, time, payload)
+    }
+
+    fn enqueue(&self, queue: &mut queue::Queue, prepared: Prepared) -> Ticket {
+        let slot = Slot::new();
+        queue.bytes += weight(&prepared);
+        queue.jobs.push_back(Job::Append(prepared, slot.clone()));
+        self.core.work.notify_one();
+        Ticket { slot, core: self.core.clone() }
+    }
+
+    fn hand_in(&self, job: Job) -> Result<()> {
+        let mut queue = self.core.queue.lock();
+        queue.open()?;
+        queue.jobs.push_back(job);
+        self.core.work.notify_one();
+        Ok(())
+    }
+
+    fn is_open(&self) -> Result<()> {
+        match self.core.queue.lock().life {
+            Life::Closed | Life::Closing => Err(Error::new(Kind::Closed, "the log was closed")),
+            // What was acknowledged can be read as long as the process lives.
+            Life::Running | Life::Failed(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(feature = "sim")]
+impl Log {
+    /// Of a stepped log: one turn of the writer; whether it did anything.
+    pub fn turn(&self) -> bool {
+        self.core.turn() == core::Turn::Did
+    }
+
+    /// Of a stepped log: what the writer does when it falls idle.
+    pub fn rest(&self) {
+        self.core.rest();
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.core.queue.lock().life.closing();
+        self.end();
+    }
+}
+
+impl Life {
+    fn closing(&mut self) {
+        if matches!(self, Life::Running) {
+            *self = Life::Closing;
+        }
+    }
+}
+
+/// A position from which on nothing is retired, as long as this lives.
+#[derive(Debug)]
+pub struct Pinned {
+    core: Arc<Core>,
+    position: Position,
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        let mut queue = self.core.queue.lock();
+        if let Some(count) = queue.pins.get_mut(&self.position) {
+            *count -= 1;
+            if *count == 0 {
+                queue.pins.remove(&self.position);
+            }
+        }
+    }
+}
+
+/// An append that waits for room.
+#[must_use = "nothing is appended unless it is awaited"]
+#[derive(Debug)]
+pub struct Appending<'a> {
+    log: &'a Log,
+    prepared: Option<Result<Prepared>>,
+}
+
+impl Future for Appending<'_> {
+    type Output = Result<Ticket>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let prepared = match self.prepared.take() {
+            Some(Ok(prepared)) => prepared,
+            Some(Err(error)) => return Poll::Ready(Err(error)),
+            None => return Poll::Ready(Err(Error::new(Kind::Invalid, "an append was awaited again"))),
+        };
+        let log = self.log;
+        let mut queue = log.core.queue.lock();
+        if let Err(error) = queue.open() {
+            return Poll::Ready(Err(error));
+        }
+        if queue.has_room(weight(&prepared), log.core.options.queue_bytes_max) {
+            return Poll::Ready(Ok(log.enqueue(&mut queue, prepared)));
+        }
+        queue.room_wakers.push(context.waker().clone());
+        drop(queue);
+        self.prepared = Some(Ok(prepared));
+        Poll::Pending
+    }
+}

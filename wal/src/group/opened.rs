@@ -1,0 +1,101 @@
+//! A log that has been looked at: nothing is changed yet, and nothing can be appended.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::thread;
+
+use parking_lot::Mutex;
+
+use super::Log;
+use super::core::Core;
+use crate::clock::{Clock, SystemClock, Time};
+use crate::error::{Error, Kind, Result};
+use crate::format::Position;
+use crate::log::{Depth, Given, Options, Replay, Survey, look, start};
+use crate::store::Store;
+
+/// A log that has been opened and not started. It can be looked at and replayed; a replay here is a look: what it shows
+/// beyond [`Survey::acked`] may be gone after the next crash.
+#[derive(Debug)]
+pub struct Opened {
+    store: Arc<dyn Store>,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    survey: Survey,
+    accepted: Vec<Range<Position>>,
+}
+
+impl Log {
+    /// Opens the log at a store's root: reads, judges, changes nothing. A place without a log is a log to be.
+    pub fn open(store: Arc<dyn Store>, options: Options) -> Result<Opened> {
+        Log::open_with(store, options, Arc::new(SystemClock::default()))
+    }
+
+    /// Opens a log that gets its time and randomness from `clock`.
+    pub fn open_with(store: Arc<dyn Store>, options: Options, clock: Arc<dyn Clock>) -> Result<Opened> {
+        options.check()?;
+        let survey = look(&*store, Position::START, Depth::Quick)?;
+        Ok(Opened { store, options, clock, survey, accepted: Vec::new() })
+    }
+}
+
+impl Opened {
+    /// What opening found.
+    pub fn survey(&self) -> &Survey {
+        &self.survey
+    }
+
+    /// Every record at or behind a position, oldest first.
+    pub fn replay(&self, from: Position) -> Result<Replay> {
+        self.replay_from(from, Time(0))
+    }
+
+    /// Every record whose time is at or behind `since`, oldest first.
+    pub fn replay_since(&self, since: Time) -> Result<Replay> {
+        self.replay_from(Position::START, since)
+    }
+
+    fn replay_from(&self, from: Position, since: Time) -> Result<Replay> {
+        let chain = Arc::new(self.survey.chain().clone());
+        Replay::new(self.store.clone(), chain, from, since, self.options.record_bytes_max)
+    }
+
+    /// Accepts that what is damaged in this range is lost, so that the log can be started without it. The range is
+    /// written into the log for ever.
+    #[must_use]
+    pub fn accept_loss(mut self, range: Range<Position>) -> Self {
+        self.accepted.push(range);
+        self
+    }
+
+    /// Starts the log: takes it over, decides where it ends, begins an epoch. `at_least` is a position that the caller
+    /// knows was acknowledged ([`Position::START`] if it knows of none): if the log ends before, it is damaged.
+    ///
+    /// `Damaged`: something is wrong that no crash explains, and nothing was changed. `Locked`, `Fenced`: somebody else
+    /// has it. `Unknown`: it is not known whether it was started; start again.
+    pub fn start(self, at_least: Position) -> Result<Log> {
+        let core = Arc::new(self.begin(at_least, false)?);
+        let writer = core.clone();
+        let thread = thread::Builder::new().name("headwater-writer".into()).spawn(move || writer.run());
+        let thread = thread.map_err(|error| {
+            core.close_now();
+            Error::new(Kind::Unavailable, "no thread could be had for the writer").because(error)
+        })?;
+        Ok(Log { core, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Starts the log without a thread: whoever waits for a ticket does the writer's work. A whole life of such a log
+    /// replays from a seed.
+    #[cfg(feature = "sim")]
+    pub fn start_stepped(self, at_least: Position) -> Result<Log> {
+        Ok(Log { core: Arc::new(self.begin(at_least, true)?), thread: Mutex::new(None) })
+    }
+
+    fn begin(self, at_least: Position, stepped: bool) -> Result<Core> {
+        let Opened { store, options, clock, accepted, .. } = self;
+        let given =
+            Given { at_least, accepted: &accepted, wall: clock.wall(), random: &|| clock.random() };
+        let started = start(store.clone(), &options, &given)?;
+        Ok(Core::new(store, options, clock.clone(), started, stepped))
+    }
+}

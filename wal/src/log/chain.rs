@@ -1,0 +1,110 @@
+//! The segments of a log as they follow one another.
+
+use std::ops::Range;
+
+use crate::clock::Time;
+use crate::format::header::Previous;
+use crate::format::seed::Life;
+use crate::format::Position;
+
+/// A segment of the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Where it begins.
+    pub base: Position,
+    /// Where its groups end: at its footer, at the cut that a later epoch states, or, of the active one, where the
+    /// survey ended.
+    pub end: Position,
+    /// Where the next one begins.
+    pub next: Position,
+    /// The length of its file.
+    pub file_len: u64,
+    /// The epoch of its writer.
+    pub epoch: u64,
+    /// The offset of its first group.
+    pub body: u64,
+    /// Whether it begins an epoch, and so holds no groups.
+    pub begins_epoch: bool,
+    /// Whether it ends with its footer.
+    pub sealed: bool,
+    /// Its digest, if it is known without scanning.
+    pub seal: Option<u32>,
+    /// The engine's time when it was made.
+    pub made_at: Time,
+    /// The engine's time when it was sealed or closed by a later epoch; none while it is active.
+    pub closed_at: Option<Time>,
+    /// The least and greatest time of its records, if they are known without scanning and there are any.
+    pub times: Option<(Time, Time)>,
+    /// How many records of callers it holds, if that is known without scanning.
+    pub records: Option<u64>,
+}
+
+impl Segment {
+    /// Where its first group begins.
+    pub fn start(&self) -> Position {
+        self.base.plus(self.body)
+    }
+
+    /// What the next segment's header says of this one. The digest must be known.
+    pub(crate) fn as_previous(&self) -> Previous {
+        Previous { base: self.base, end: self.end, seal: self.seal.unwrap_or(0) }
+    }
+}
+
+/// The chain of a log, from its beginning to its end.
+#[derive(Clone, Debug, Default)]
+pub struct Chain {
+    /// The short identity of the log.
+    pub(crate) identity: u64,
+    /// In the order of their bases.
+    pub(crate) segments: Vec<Segment>,
+    /// Where the log begins.
+    pub(crate) begins: Position,
+    /// What is shown to readers ends here.
+    pub(crate) shown: Position,
+}
+
+/// What lies at a position of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lies<'a> {
+    /// Among the groups of this segment.
+    In(&'a Segment),
+    /// Below the beginning.
+    Retired,
+    /// In no segment: cut, in the gap before an epoch, or not yet written.
+    Nowhere,
+}
+
+impl Chain {
+    /// The segments, in the order of their bases.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    pub(crate) fn life(&self, segment: &Segment) -> Life {
+        Life { identity: self.identity, epoch: segment.epoch }
+    }
+
+    /// The index of the first segment that holds anything at or behind `position`.
+    pub(crate) fn first_reaching(&self, position: Position) -> usize {
+        self.segments.partition_point(|segment| segment.end <= position)
+    }
+
+    pub(crate) fn at(&self, position: Position) -> Lies<'_> {
+        if position < self.begins {
+            return Lies::Retired;
+        }
+        match self.segments.get(self.first_reaching(position)) {
+            Some(segment) if position >= segment.start() => Lies::In(segment),
+            _ => Lies::Nowhere,
+        }
+    }
+
+    /// The positions that an epoch's records may have: from the end of its first segment to the next epoch.
+    pub(crate) fn epoch_range(&self, epoch: u64) -> Option<Range<Position>> {
+        let mut of = self.segments.iter().filter(|segment| segment.epoch == epoch);
+        let first = of.next()?;
+        let last = of.next_back().unwrap_or(first);
+        Some(first.base..last.end)
+    }
+}

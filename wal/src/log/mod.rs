@@ -1,0 +1,24 @@
+//! Floor 3: the log. It decides and acts, in whatever thread calls it, and knows no clock and no randomness.
+
+mod chain;
+mod look;
+mod options;
+mod read;
+mod reader;
+mod replay;
+mod segment;
+mod source;
+mod start;
+mod survey;
+
+pub use chain::{Chain, Segment};
+pub use look::{Depth, look};
+pub use options::{Compression, Options};
+pub use read::Record;
+pub use reader::{Follow, Reader};
+pub use replay::Replay;
+pub use survey::{Aside, Because, Damage, Survey, Torn};
+
+pub(crate) use read::{locate, read_at};
+pub(crate) use segment::{Failed, Prepared, Writer};
+pub(crate) use start::{Given, Started, start, sweep};

@@ -1,0 +1,283 @@
+//! What can be chosen of a log, from code or from the query of a URL; checked as a whole.
+
+use std::time::Duration;
+
+use crate::error::{Error, Kind, Result};
+use crate::format::frame::{FRAME_HEADER_BYTES, PAYLOAD_BYTES_LIMIT};
+use crate::format::group::GROUP_HEADER_BYTES;
+use crate::format::totals::Totals;
+use crate::format::{Durability, header};
+
+/// Room kept in every segment that grows, so that retiring works when the disk is full.
+pub(crate) const MARKS_BYTES: u64 = 4096;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+/// How payloads are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// As they are.
+    Off,
+    /// By zstd at this level (1 to 19), each by itself, where that saves at least an eighth.
+    Zstd(i32),
+}
+
+/// The choices of a log.
+///
+/// Fixed, with reasons: the bytes are little-endian and checked with CRC-32C; a payload below 512 bytes is never
+/// compressed, since it hardly ever pays; the sparse index has an entry for every 64 KiB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) durability: Durability,
+    pub(crate) segment_bytes: u64,
+    pub(crate) segment_age: Duration,
+    pub(crate) record_bytes_max: u32,
+    pub(crate) group_bytes_max: u64,
+    pub(crate) queue_bytes_max: u64,
+    pub(crate) in_flight_bytes_max: u64,
+    pub(crate) idle_after: Duration,
+    pub(crate) clock_jump_max: Duration,
+    pub(crate) compression: Compression,
+    pub(crate) block_bytes: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            durability: Durability::Power,
+            segment_bytes: 64 * MIB,
+            segment_age: Duration::from_secs(3600),
+            record_bytes_max: 64 << 20,
+            group_bytes_max: 4 * MIB,
+            queue_bytes_max: 64 * MIB,
+            in_flight_bytes_max: 16 * MIB,
+            idle_after: Duration::from_millis(20),
+            clock_jump_max: Duration::from_secs(24 * 3600),
+            compression: if cfg!(feature = "zstd") { Compression::Zstd(1) } else { Compression::Off },
+            block_bytes: 8,
+        }
+    }
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty;)*) => {
+        $($(#[$doc])* #[must_use] pub fn $name(mut self, $name: $type) -> Self { self.$name = $name; self })*
+    };
+}
+
+impl Options {
+    setters! {
+        /// What an acknowledgement outlives; for a log that exists it must be what the log was created with.
+        durability: Durability;
+        /// How long a segment gets before the next one begins. A larger record gets a segment of its own.
+        segment_bytes: u64;
+        /// How old a segment gets, by the engine's time, before it is sealed, also an idle one.
+        segment_age: Duration;
+        /// The longest payload that is taken, and the longest that is read.
+        record_bytes_max: u32;
+        /// How many bytes of frames share a sync or a put, at most; one larger record goes alone.
+        group_bytes_max: u64;
+        /// How many bytes of payloads wait for the device, at most; then appends wait for room.
+        queue_bytes_max: u64;
+        /// How many bytes may be at the device without an acknowledgement (`Process`: without a sync). It is raised to
+        /// what the largest record needs.
+        in_flight_bytes_max: u64;
+        /// How long the writer is idle before it says in the log that everything was acknowledged (and, in a log of
+        /// durability `Process`, syncs it).
+        idle_after: Duration;
+        /// How far the wall clock may have gone between two lives of the log before retiring by time waits for
+        /// [`confirm_clock`](crate::Log::confirm_clock).
+        clock_jump_max: Duration;
+        /// How payloads are stored.
+        compression: Compression;
+    }
+
+    /// Options from text such as a URL's query: `segment_bytes=16MiB&durability=process`. What is not named keeps its
+    /// default; what is not known is refused.
+    pub fn from_text(text: &str) -> Result<Self> {
+        let mut options = Options::default();
+        let mut seen = Vec::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if seen.contains(&key) {
+                return Err(invalid(format!("an option is given twice: option={key:?}")));
+            }
+            seen.push(key);
+            options.set(key, value)?;
+        }
+        options.check()?;
+        Ok(options)
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let wrong = |want: &str| invalid(format!("option {key} wants {want}: value={value:?}"));
+        let bytes = || parse_bytes(value).ok_or_else(|| wrong("a number of bytes such as 65536, 64KiB or 16MiB"));
+        let duration = || parse_duration(value).ok_or_else(|| wrong("a duration such as 20ms, 5s, 10m, 1h or 7d"));
+        match key {
+            "durability" => {
+                self.durability = match value {
+                    "power" => Durability::Power,
+                    "process" => Durability::Process,
+                    _ => return Err(wrong("power or process")),
+                }
+            }
+            "segment_bytes" => self.segment_bytes = bytes()?,
+            "segment_age" => self.segment_age = duration()?,
+            "record_bytes_max" => {
+                self.record_bytes_max = u32::try_from(bytes()?).map_err(|_| wrong("at most 1GiB"))?;
+            }
+            "group_bytes_max" => self.group_bytes_max = bytes()?,
+            "queue_bytes_max" => self.queue_bytes_max = bytes()?,
+            "in_flight_bytes_max" => self.in_flight_bytes_max = bytes()?,
+            "idle_after" => self.idle_after = duration()?,
+            "clock_jump_max" => self.clock_jump_max = duration()?,
+            "compression" => {
+                self.compression = match (value, value.strip_prefix("zstd:").map(str::parse)) {
+                    ("off", _) => Compression::Off,
+                    ("zstd", _) => Compression::Zstd(1),
+                    (_, Some(Ok(level))) => Compression::Zstd(level),
+                    _ => return Err(wrong("off, zstd or zstd:LEVEL")),
+                }
+            }
+            _ => {
+                let near = KEYS.iter().min_by_key(|known| distance(known, key)).filter(|near| distance(near, key) <= 4);
+                let hint = near.map_or(String::new(), |near| format!(", did you mean {near}?"));
+                return Err(invalid(format!("an option that is not known{hint} option={key:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot work together.
+    pub(crate) fn check(&self) -> Result<()> {
+        let refuse = |what: &str| Err(invalid(format!("options do not fit together: {what}: options={self:?}")));
+        let least = self.segment_len(GROUP_HEADER_BYTES + FRAME_HEADER_BYTES + 64);
+        if self.segment_bytes < least || self.segment_bytes > 1 << 40 {
+            return refuse("segment_bytes is from 8KiB to 1TiB");
+        }
+        if self.record_bytes_max == 0 || self.record_bytes_max > PAYLOAD_BYTES_LIMIT {
+            return refuse("record_bytes_max is from 1 to 1GiB");
+        }
+        if self.queue_bytes_max == 0 || self.group_bytes_max == 0 {
+            return refuse("queue_bytes_max and group_bytes_max are at least 1");
+        }
+        if self.group_bytes_max > u64::from(PAYLOAD_BYTES_LIMIT) || self.in_flight_bytes_max > 1 << 40 {
+            return refuse("group_bytes_max is at most 1GiB, in_flight_bytes_max at most 1TiB");
+        }
+        match self.compression {
+            Compression::Zstd(level) if !(1..=19).contains(&level) => refuse("zstd's level is from 1 to 19"),
+            Compression::Zstd(_) if !cfg!(feature = "zstd") => {
+                Err(Error::new(Kind::Unsupported, "compression by zstd needs the feature zstd"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How long a growing segment must be to hold one group of so many bytes, with all that goes with it.
+    pub(crate) fn segment_len(&self, group_bytes: u64) -> u64 {
+        let block = u64::from(self.block_bytes);
+        let groups = header::body(self.block_bytes) + group_bytes.next_multiple_of(block) + MARKS_BYTES;
+        groups.next_multiple_of(block) + Totals::footer_bytes_max(groups).next_multiple_of(8)
+    }
+
+    /// The most that a writer with these options may have in flight: at least the largest record's own segment.
+    pub(crate) fn in_flight_bytes(&self) -> u64 {
+        let frame = FRAME_HEADER_BYTES + u64::from(self.record_bytes_max) + 8;
+        let group = GROUP_HEADER_BYTES + frame.max(self.group_bytes_max.min(self.segment_bytes));
+        // What ends the segment before counts too: its footer, and the zeros before it.
+        let before = Totals::footer_bytes_max(self.segment_bytes) + MARKS_BYTES;
+        self.in_flight_bytes_max.max(self.segment_len(group) + before)
+    }
+}
+
+const KEYS: [&str; 10] = [
+    "durability",
+    "segment_bytes",
+    "segment_age",
+    "record_bytes_max",
+    "group_bytes_max",
+    "queue_bytes_max",
+    "in_flight_bytes_max",
+    "idle_after",
+    "clock_jump_max",
+    "compression",
+];
+
+fn invalid(message: String) -> Error {
+    Error::new(Kind::Invalid, message)
+}
+
+fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let factor = match &text[digits..] {
+        "" | "B" => 1,
+        "KiB" => KIB,
+        "MiB" => MIB,
+        "GiB" => 1024 * MIB,
+        _ => return None,
+    };
+    text[..digits].parse::<u64>().ok()?.checked_mul(factor)
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let factor = match &text[digits..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    text[..digits].parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
+}
+
+/// How many letters must change to turn one word into the other.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.bytes().enumerate() {
+            let change = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_sets_options_and_refuses_what_it_does_not_know() {
+        let options = Options::from_text("segment_bytes=16MiB&durability=process&idle_after=5s&compression=off").unwrap();
+        assert_eq!(
+            options,
+            Options::default()
+                .segment_bytes(16 * MIB)
+                .durability(Durability::Process)
+                .idle_after(Duration::from_secs(5))
+                .compression(Compression::Off)
+        );
+        assert_eq!(Options::from_text("").unwrap(), Options::default());
+        for (text, says) in [
+            ("segment_byte=1MiB", "did you mean segment_bytes?"),
+            ("colour=red", "not known option"),
+            ("segment_bytes=1MB", "wants a number of bytes"),
+            ("segment_bytes=", "wants a number of bytes"),
+            ("segment_bytes=99999999999GiB", "wants a number of bytes"),
+            ("segment_bytes=1", "do not fit together"),
+            ("record_bytes_max=2GiB", "do not fit together"),
+            ("idle_after=5", "wants a duration"),
+            ("durability=ram", "wants power or process"),
+            ("idle_after=5s&idle_after=6s", "given twice"),
+            ("compression=zstd:99", "zstd's level"),
+        ] {
+            let error = Options::from_text(text).unwrap_err();
+            assert!(error.to_string().contains(says), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Reading one record by its handle: one ranged read, verified.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::chain::{Chain, Lies};
+use super::look::{Depth, look};
+use super::source::segment_name;
+use crate::clock::Time;
+use crate::error::{Error, Kind, Result};
+use crate::format::codec;
+use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, PAYLOAD_BYTES_LIMIT};
+use crate::format::seed::Life;
+use crate::format::{Handle, Position};
+use crate::store::Store;
+
+/// A record, as it was appended.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Where it lies.
+    pub handle: Handle,
+    /// Its time, as the caller gave it.
+    pub time: Time,
+    /// Its kind, as the caller gave it.
+    pub kind: u8,
+    /// Its payload.
+    pub payload: Bytes,
+}
+
+impl fmt::Debug for Record {
+    /// Not the payload, which is the caller's and may be secret, only its length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Record { handle, time, kind, payload } = self;
+        write!(f, "Record({handle}, time={time}, kind={kind}, bytes={})", payload.len())
+    }
+}
+
+impl Record {
+    /// Where it lies.
+    pub fn position(&self) -> Position {
+        self.handle.position()
+    }
+}
+
+/// Reads the record of an acknowledged handle: one ranged read of the file that the handle names.
+///
+/// Nothing is looked up as long as all is well. If it is not, the log is looked at, to say why.
+pub(crate) fn read(store: &dyn Store, handle: &Handle, limit: u32) -> Result<Record> {
+    match read_at(store, handle, handle.base, limit) {
+        Err(error) if matches!(error.kind(), Kind::NotThere | Kind::Damaged) => {
+            let survey = look(store, Position::START, Depth::Quick)?;
+            let base = locate(survey.chain(), handle)?;
+            if base == handle.base { Err(error) } else { read_at(store, handle, base, limit) }
+        }
+        other => other,
+    }
+}
+
+/// The base of the segment that holds the handle's record, in a chain that is known, so that what was cut is told from
+/// what is damaged; or why none does.
+pub(crate) fn locate(chain: &Chain, handle: &Handle) -> Result<Position> {
+    let refuse = |kind, message: String| Err(Error::new(kind, format!("{message} handle={handle}")));
+    if handle.identity != chain.identity {
+        let message =
+            format!("the handle is of another log: this={:016x} its={:016x}", chain.identity, handle.identity);
+        return refuse(Kind::Invalid, message);
+    }
+    match chain.at(handle.position) {
+        Lies::Retired => refuse(Kind::Retired, format!("the record was retired: the log begins at {}", chain.begins)),
+        Lies::In(segment)
+            if segment.epoch == handle.epoch && handle.end() <= segment.end && handle.end() <= chain.shown =>
+        {
+            Ok(segment.base)
+        }
+        Lies::In(_) | Lies::Nowhere => refuse(Kind::NotThere, cut(chain, handle)),
+    }
+}
+
+fn cut(chain: &Chain, handle: &Handle) -> String {
+    match chain.epoch_range(handle.epoch) {
+        Some(range) => format!(
+            "the record is not in the log: its epoch {} has positions {} to {}",
+            handle.epoch, range.start, range.end
+        ),
+        None => format!("the record is not in the log: nothing of its epoch {} is", handle.epoch),
+    }
+}
+
+/// Reads the record of a handle in the segment at `base`.
+pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit: u32) -> Result<Record> {
+    let name = segment_name(base);
+    if handle.stored_len > limit.min(PAYLOAD_BYTES_LIMIT) {
+        let message = format!("the record is longer than record_bytes_max={limit} allows: handle={handle}");
+        return Err(Error::new(Kind::Invalid, message));
+    }
+    let Some(offset) = handle.position.0.checked_sub(base.0) else {
+        return Err(Error::new(Kind::Invalid, format!("a handle lies before its own segment: handle={handle}")));
+    };
+    let len = FRAME_HEADER_BYTES + u64::from(handle.stored_len);
+    let bytes = store.read(&name, offset..offset.saturating_add(len))?;
+    let life = Life { identity: handle.identity, epoch: handle.epoch };
+    let damaged = |message: &str| {
+        let message = format!("{message}; run `wal-inspect check {}` handle={handle}", store.place());
+        Error::new(Kind::Damaged, message).at(name.as_str(), offset)
+    };
+    if bytes.is_empty() {
+        return Err(Error::new(Kind::NotThere, format!("the file ends before the record handle={handle}"))
+            .at(name.as_str(), offset));
+    }
+    let Some((header, check)) = FrameHeader::decode(life, handle.position, &bytes) else {
+        return Err(damaged("no record of the handle's log and epoch begins here: the log is damaged, or the handle is"));
+    };
+    if check != handle.check || header.stored_len != handle.stored_len || header.own {
+        let message = format!("another record lies here: check={check:08x} len={} handle={handle}", header.stored_len);
+        return Err(Error::new(Kind::Invalid, message).at(name.as_str(), offset));
+    }
+    let stored = bytes.slice(FRAME_HEADER_BYTES as usize..);
+    if stored.len() as u64 != u64::from(header.stored_len) || crc32c::crc32c(&stored) != header.payload_check {
+        return Err(damaged("the record's payload does not verify"));
+    }
+    let payload = codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
+    let handle = Handle { base, ..*handle };
+    Ok(Record { handle, time: header.time, kind: header.kind, payload })
+}

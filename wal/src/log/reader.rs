@@ -1,0 +1,255 @@
+//! Reading a log from another process or another machine: no lock, no survey, nothing changed.
+
+use std::sync::Arc;
+
+use super::chain::Segment;
+use super::look::{Depth, look};
+use super::read::{Record, read};
+use super::replay::record;
+use super::source::{File, segment_name};
+use crate::error::{Error, Kind, Result};
+use crate::format::footer::Footer;
+use crate::format::frame::PAYLOAD_BYTES_LIMIT;
+use crate::format::group::{GROUP_HEADER_BYTES, GroupHeader};
+use crate::format::name;
+use crate::format::scan::{Seen, Walk};
+use crate::format::seed::Life;
+use crate::format::{Handle, Position};
+use crate::store::{Name, Store, What};
+
+/// Reads a log that others write.
+///
+/// A handle that was acknowledged is read with one ranged read. What a log of durability `Process` lost with the power
+/// may still lie in its file: only the started log knows ([`Log::read`](crate::Log::read)).
+#[derive(Clone, Debug)]
+pub struct Reader {
+    store: Arc<dyn Store>,
+    limit: u32,
+}
+
+impl Reader {
+    /// A reader of the log at a store's root. Nothing is read yet.
+    pub fn open(store: Arc<dyn Store>) -> Result<Self> {
+        Ok(Reader { store, limit: PAYLOAD_BYTES_LIMIT })
+    }
+
+    /// Refuses records longer than this, before anything is allocated for them.
+    #[must_use]
+    pub fn record_bytes_max(mut self, record_bytes_max: u32) -> Self {
+        self.limit = record_bytes_max;
+        self
+    }
+
+    /// The record of an acknowledged handle.
+    pub fn read(&self, handle: &Handle) -> Result<Record> {
+        read(&*self.store, handle, self.limit)
+    }
+
+    /// The records of many handles, in their order, one at a time.
+    pub fn read_many<'a>(&'a self, handles: &'a [Handle]) -> impl Iterator<Item = Result<Record>> + 'a {
+        handles.iter().map(|handle| self.read(handle))
+    }
+
+    /// Follows the log from a position on, as its writer goes on.
+    pub fn follow(&self, from: Position) -> Follow {
+        Follow { store: self.store.clone(), limit: self.limit, from, identity: 0, seat: None, failed: false }
+    }
+}
+
+/// The records of a live log, as they become safe to show: an iterator whose `None` means "nothing more for now"; ask
+/// again later.
+///
+/// Only what no crash can take back is shown: what lies below a position that a group, a header or a footer says was
+/// acknowledged. So the newest group shows when the next one, or an idle writer's word, is there.
+#[derive(Debug)]
+pub struct Follow {
+    store: Arc<dyn Store>,
+    limit: u32,
+    from: Position,
+    identity: u64,
+    seat: Option<Seat>,
+    failed: bool,
+}
+
+/// A segment that is being followed.
+#[derive(Debug)]
+struct Seat {
+    segment: Segment,
+    life: Life,
+    /// The offset of the next group header to look for.
+    scanned: u64,
+    /// What lies below this offset may be shown.
+    shown: u64,
+    /// What lies below this offset was shown, or is being.
+    taken: u64,
+    /// Where the next segment begins, once this one has ended.
+    next: Option<Position>,
+    walk: Option<Walk<File<Arc<dyn Store>>>>,
+}
+
+impl Follow {
+    /// Where to go on after the last record that was returned.
+    pub fn position(&self) -> Position {
+        self.from
+    }
+
+    fn step(&mut self) -> Result<Option<Record>> {
+        loop {
+            let Some(seat) = &mut self.seat else {
+                if !self.sit()? {
+                    return Ok(None);
+                }
+                continue;
+            };
+            if let Some(walk) = &mut seat.walk {
+                match walk.next()? {
+                    Some(Seen::Frame(frame)) if frame.at >= self.from && !frame.header.own => {
+                        let record = record(walk, &frame, &seat.segment, self.identity, self.limit)?;
+                        self.from = record.handle.end();
+                        return Ok(Some(record));
+                    }
+                    Some(Seen::Bad(bad)) if bad.range.end > self.from => {
+                        self.from = bad.range.end;
+                        let base = seat.segment.base;
+                        let message = format!(
+                            "{}; run `wal-inspect check {}` from={} to={}",
+                            bad.what,
+                            self.store.place(),
+                            bad.range.start,
+                            bad.range.end
+                        );
+                        return Err(Error::new(Kind::Damaged, message)
+                            .at(segment_name(base).as_str(), bad.range.start.since(base)));
+                    }
+                    Some(_) => {}
+                    None => seat.walk = None,
+                }
+                continue;
+            }
+            if seat.taken < seat.shown {
+                let file = File::new(self.store.clone(), segment_name(seat.segment.base), seat.shown);
+                seat.walk = Some(Walk::from(file, seat.life, seat.segment.base, seat.taken));
+                seat.taken = seat.shown;
+                continue;
+            }
+            if seat.next.is_some() {
+                self.from = self.from.max(seat.next.unwrap_or_default());
+                self.seat = None;
+                continue;
+            }
+            if !seat.scan(&*self.store)? && !self.overtaken()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Finds the segment that holds `from`, or the first one behind it.
+    fn sit(&mut self) -> Result<bool> {
+        let survey = look(&*self.store, Position::START, Depth::Quick)?;
+        let chain = survey.chain();
+        if self.from < chain.begins && self.from != Position::START {
+            let message = format!("the log begins later: asked={} begins={}", self.from, chain.begins);
+            return Err(Error::new(Kind::Retired, message));
+        }
+        let known = chain.segments.iter().find(|segment| {
+            segment.end > self.from || (!segment.sealed && segment.closed_at.is_none() && !segment.begins_epoch)
+        });
+        let Some(segment) = known else { return Ok(false) };
+        let ended = segment.sealed || segment.closed_at.is_some();
+        let offset = |position: Position| position.since(segment.base);
+        let shown = if ended { segment.end } else { survey.acked().min(segment.end).max(segment.start()) };
+        self.identity = chain.identity;
+        self.seat = Some(Seat {
+            segment: segment.clone(),
+            life: chain.life(segment),
+            scanned: offset(segment.end),
+            shown: offset(shown),
+            taken: segment.body,
+            next: ended.then_some(segment.next),
+            walk: None,
+        });
+        Ok(true)
+    }
+
+    /// Whether a newer segment has a name, so that this one may have been closed by a later epoch: then it is looked
+    /// up anew.
+    fn overtaken(&mut self) -> Result<bool> {
+        let Some(seat) = &mut self.seat else { return Ok(false) };
+        let mut newer = false;
+        for page in self.store.list(&Name::ROOT)? {
+            newer |= page?.iter().any(|entry| {
+                matches!(entry.what, What::File(_))
+                    && name::parse_segment(&entry.name).is_some_and(|base| base > seat.segment.base)
+            });
+        }
+        if !newer {
+            return Ok(false);
+        }
+        let survey = look(&*self.store, Position::START, Depth::Quick)?;
+        let now = survey.chain().segments.iter().find(|segment| segment.base == seat.segment.base);
+        match now {
+            Some(now) if now.sealed || now.closed_at.is_some() => {
+                let end = now.end.since(now.base);
+                seat.shown = end.max(seat.taken);
+                seat.next = Some(now.next);
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+            None => {
+                self.seat = None; // retired under us: looking it up says so
+                Ok(true)
+            }
+        }
+    }
+}
+
+impl Seat {
+    /// Reads on over headers; whether anything new may be shown, or the segment has ended.
+    fn scan(&mut self, store: &dyn Store) -> Result<bool> {
+        let (name, base) = (segment_name(self.segment.base), self.segment.base);
+        loop {
+            let position = base.plus(self.scanned);
+            let head = store.read(&name, self.scanned..self.scanned + 96)?;
+            if let Some((header, _)) = GroupHeader::decode(self.life, position, &head) {
+                let acked = header.acked.since(base);
+                self.scanned += u64::from(header.group_bytes).max(GROUP_HEADER_BYTES);
+                if acked > self.shown {
+                    self.shown = acked;
+                    return Ok(true);
+                }
+                continue;
+            }
+            let Some(footer) = Footer::decode(self.life, position, &head) else { return Ok(false) };
+            let end = self.scanned.saturating_add(footer.footer_len());
+            let bytes = store.read(&name, self.scanned..end)?;
+            if footer.decode_index(self.life, position, &bytes).is_none() {
+                return Ok(false);
+            }
+            self.shown = self.scanned;
+            self.next = Some(footer.next);
+            return Ok(true);
+        }
+    }
+}
+
+impl Iterator for Follow {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        match self.step() {
+            Err(error) if error.kind() == Kind::NotThere => {
+                self.seat = None; // a file went: the next call looks it up again
+                None
+            }
+            // A retired beginning will not come back; anything else may be asked again.
+            Err(error) => {
+                self.failed = error.kind() == Kind::Retired;
+                Some(Err(error))
+            }
+            Ok(item) => item.map(Ok),
+        }
+    }
+}

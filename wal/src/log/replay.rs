@@ -1,0 +1,170 @@
+//! Replaying a log: every record from a position or a time on, oldest first.
+
+use std::sync::Arc;
+
+use super::chain::{Chain, Segment};
+use super::read::Record;
+use super::source::{File, Reads, segment_name};
+use crate::clock::Time;
+use crate::error::{Error, Kind, Result};
+use crate::format::codec;
+use crate::format::footer::{Footer, IndexEntry};
+use crate::format::frame::FRAME_HEADER_BYTES;
+use crate::format::scan::{Frame, Seen, Walk};
+use crate::format::{Handle, Position};
+use crate::store::Store;
+
+/// The records of a log, as it stood when the replay began.
+///
+/// Damage is an item of its own, an error that names file and offset; the records around it follow. Any other error,
+/// such as a failed read, ends the replay.
+#[derive(Debug)]
+pub struct Replay {
+    store: Arc<dyn Store>,
+    chain: Arc<Chain>,
+    from: Position,
+    since: Time,
+    limit: u32,
+    next_segment: usize,
+    current: Option<Current>,
+    done: bool,
+}
+
+#[derive(Debug)]
+struct Current {
+    segment: Segment,
+    walk: Walk<File<Arc<dyn Store>>>,
+}
+
+impl Replay {
+    /// Everything at or behind `from` whose time is at or behind `since`.
+    pub(crate) fn new(store: Arc<dyn Store>, chain: Arc<Chain>, from: Position, since: Time, limit: u32) -> Result<Self> {
+        if from < chain.begins && from != Position::START {
+            return Err(Error::new(
+                Kind::Retired,
+                format!("the log begins later: asked={from} begins={}", chain.begins),
+            ));
+        }
+        let next_segment = chain.first_reaching(from);
+        Ok(Replay { store, chain, from, since, limit, next_segment, current: None, done: false })
+    }
+
+    fn step(&mut self) -> Result<Option<Result<Record>>> {
+        loop {
+            let Some(current) = &mut self.current else {
+                let Some(segment) = self.chain.segments.get(self.next_segment).cloned() else { return Ok(None) };
+                self.next_segment += 1;
+                let too_old = segment.times.is_some_and(|(_, greatest)| greatest < self.since);
+                if segment.records == Some(0) || too_old || segment.start() >= self.chain.shown {
+                    continue;
+                }
+                self.current = Some(self.enter(segment)?);
+                continue;
+            };
+            match current.walk.next()? {
+                None => self.current = None,
+                Some(Seen::Frame(frame)) => {
+                    let wanted = frame.at >= self.from && frame.header.time >= self.since && !frame.header.own;
+                    if wanted {
+                        let record = current.record(&frame, self.chain.identity, self.limit);
+                        return match record {
+                            // This one record is beyond us; the next one may not be.
+                            Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::Invalid | Kind::Damaged) => {
+                                Ok(Some(Err(error)))
+                            }
+                            other => other.map(|record| Some(Ok(record))),
+                        };
+                    }
+                }
+                Some(Seen::Bad(bad)) if bad.range.end > self.from => {
+                    let base = current.segment.base;
+                    let message = format!(
+                        "{}; the records around it follow; run `wal-inspect check {}` from={} to={}",
+                        bad.what,
+                        self.store.place(),
+                        bad.range.start,
+                        bad.range.end
+                    );
+                    let site = bad.range.start.since(base);
+                    let error = Error::new(Kind::Damaged, message).at(segment_name(base).as_str(), site);
+                    return Ok(Some(Err(error)));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// A walk over the segment that begins at the last group it can begin at.
+    fn enter(&self, segment: Segment) -> Result<Current> {
+        let end = segment.end.min(self.chain.shown);
+        let life = self.chain.life(&segment);
+        let mut offset = segment.body;
+        if segment.sealed && self.from > segment.start() {
+            let entry = self.index(&segment)?.into_iter().rev().find(|entry| entry.position <= self.from);
+            offset = entry.map_or(offset, |entry| entry.position.since(segment.base));
+        }
+        let file = File::new(self.store.clone(), segment_name(segment.base), end.since(segment.base));
+        let walk = Walk::from(file, life, segment.base, offset);
+        Ok(Current { segment, walk })
+    }
+
+    /// The sparse index of a sealed segment; empty if its footer does not verify, which costs only time.
+    fn index(&self, segment: &Segment) -> Result<Vec<IndexEntry>> {
+        let offset = segment.end.since(segment.base);
+        let bytes = self.store.read(&segment_name(segment.base), offset..segment.file_len)?;
+        let life = self.chain.life(segment);
+        let footer = Footer::decode(life, segment.end, &bytes);
+        Ok(footer.and_then(|footer| footer.decode_index(life, segment.end, &bytes)).unwrap_or_default())
+    }
+}
+
+impl Current {
+    fn record(&mut self, frame: &Frame, identity: u64, limit: u32) -> Result<Record> {
+        record(&mut self.walk, frame, &self.segment, identity, limit)
+    }
+}
+
+/// The record of a frame that a walk has come upon.
+pub(crate) fn record<R: Reads>(
+    walk: &mut Walk<File<R>>,
+    frame: &Frame,
+    segment: &Segment,
+    identity: u64,
+    limit: u32,
+) -> Result<Record> {
+    let Frame { at, header, check, .. } = *frame;
+    let offset = at.since(segment.base);
+    let stored = walk.source().exactly(offset + FRAME_HEADER_BYTES, header.stored_len as usize)?;
+    let payload = codec::expand(&header, stored, limit as usize)
+        .map_err(|error| error.at(segment_name(segment.base).as_str(), offset))?;
+    let handle = Handle {
+        identity,
+        epoch: segment.epoch,
+        position: at,
+        base: segment.base,
+        stored_len: header.stored_len,
+        check,
+    };
+    Ok(Record { handle, time: header.time, kind: header.kind, payload })
+}
+
+impl Iterator for Replay {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        match self.step() {
+            Ok(Some(item)) => Some(item),
+            Ok(None) => {
+                self.done = true;
+                None
+            }
+            Err(error) => {
+                self.done = true;
+                Some(Err(error))
+            }
+        }
+    }
+}

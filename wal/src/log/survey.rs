@@ -1,0 +1,233 @@
+//! What a log looks like, before anything is changed: which segments follow one another, where the log ends, what that
+//! end means, and what lies about.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::chain::Chain;
+use crate::clock::Time;
+use crate::error::{Error, Kind};
+use crate::format::judge::{Row, Verdict, Why};
+use crate::format::scan::Fault;
+use crate::format::{Durability, Identity, Position};
+
+/// Damage: what no crash explains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// What does not verify or is missing.
+    pub range: Range<Position>,
+    /// The file.
+    pub file: String,
+    /// Where in it the range begins.
+    pub offset: u64,
+    /// What is wrong there.
+    pub what: Fault,
+    /// Why a crash does not explain it.
+    pub why: Why,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Damage { range, file, offset, what, why } = self;
+        write!(f, "{what}; {why}: file={file} offset={offset} from={} to={}", range.start, range.end)
+    }
+}
+
+/// Why a file of the log is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Because {
+    /// It was retired.
+    Retired,
+    /// A newer epoch has taken its range.
+    Dead,
+    /// It lies beyond the end, and was never acknowledged.
+    Torn,
+}
+
+/// A file of the log that is not part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Where it begins, by its name.
+    pub base: Position,
+    /// Its length.
+    pub file_len: u64,
+    /// Why it is set aside.
+    pub because: Because,
+    /// Whether it begins an epoch.
+    pub begins_epoch: bool,
+}
+
+/// A tail that a crash explains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// From the end of the log to the end of what lies beyond.
+    pub range: Range<Position>,
+    /// The file where it begins, if there is one.
+    pub file: Option<String>,
+}
+
+/// What opening found.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    pub(super) place: String,
+    pub(super) identity: Option<Identity>,
+    pub(super) durability: Durability,
+    pub(super) chain: Chain,
+    pub(super) end: Position,
+    pub(super) acked: Position,
+    pub(super) epoch: u64,
+    pub(super) written_max: u64,
+    pub(super) claims_max: u64,
+    pub(super) in_flight: u64,
+    pub(super) verified_end: Position,
+    pub(super) files_end: Position,
+    pub(super) engine_time: Time,
+    pub(super) verdict: Verdict,
+    pub(super) row: &'static Row,
+    pub(super) damages: Vec<Damage>,
+    pub(super) damage_count: u64,
+    pub(super) torn: Option<Torn>,
+    pub(super) aside: Vec<Aside>,
+    pub(super) foreign: Vec<String>,
+    pub(super) foreign_count: u64,
+    pub(super) lost: Vec<Range<Position>>,
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Survey {
+    /// Where the log lies.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The identity of the log; none if there is no log yet.
+    pub fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    /// What an acknowledgement of it outlives.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Its segments.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Where it begins.
+    pub fn begins(&self) -> Position {
+        self.chain.begins
+    }
+
+    /// Where it ends: everything below verifies, as far as was read.
+    pub fn end(&self) -> Position {
+        self.end
+    }
+
+    /// The greatest position up to which the log itself says that all was acknowledged.
+    pub fn acked(&self) -> Position {
+        self.acked
+    }
+
+    /// The epoch of its last writer; 0 if there was none.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// What its end means.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// The name of the judge's row that decided.
+    pub fn row(&self) -> &'static str {
+        self.row.name
+    }
+
+    /// What no crash explains, the first hundred.
+    pub fn damages(&self) -> &[Damage] {
+        &self.damages
+    }
+
+    /// How many damages there are in all.
+    pub fn damage_count(&self) -> u64 {
+        self.damage_count
+    }
+
+    /// The tail that a crash explains, if there is one.
+    pub fn torn(&self) -> Option<&Torn> {
+        self.torn.as_ref()
+    }
+
+    /// Files of the log that are not part of it.
+    pub fn aside(&self) -> &[Aside] {
+        &self.aside
+    }
+
+    /// Names in the log's folder that are not the log's, escaped; the first hundred.
+    pub fn foreign(&self) -> &[String] {
+        &self.foreign
+    }
+
+    /// What was lost and accepted in earlier lives.
+    pub fn lost(&self) -> &[Range<Position>] {
+        &self.lost
+    }
+
+    /// The engine's time that the log had reached.
+    pub fn engine_time(&self) -> Time {
+        self.engine_time
+    }
+
+    /// How many names are not the log's in all.
+    pub fn foreign_count(&self) -> u64 {
+        self.foreign_count
+    }
+
+    /// The error that refuses this log, if it is damaged.
+    pub fn refusal(&self) -> Option<Error> {
+        self.damages.first().map(|first| self.refusal_for(first))
+    }
+
+    pub(super) fn refusal_for(&self, damage: &Damage) -> Error {
+        let more = match self.damage_count {
+            1 => String::new(),
+            count => format!(", one of {count} damages"),
+        };
+        let message = format!(
+            "{}; {}{more}; nothing was changed; run `wal-inspect check {}` from={} to={}",
+            damage.what, damage.why, self.place, damage.range.start, damage.range.end
+        );
+        Error::new(Kind::Damaged, message).at(damage.file.clone(), damage.offset)
+    }
+}
+
+impl fmt::Display for Survey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(identity) = self.identity else { return write!(f, "{}: no log yet", self.place) };
+        let bytes: u64 = self.chain.segments.iter().map(|segment| segment.end.since(segment.start())).sum();
+        write!(
+            f,
+            "{}: log {identity}, epoch {}, {} segments, {bytes} bytes of groups, positions {} to {}",
+            self.place,
+            self.epoch,
+            self.chain.segments.len(),
+            self.begins(),
+            self.end
+        )?;
+        if let Some(torn) = &self.torn {
+            let bytes = torn.range.end.since(torn.range.start);
+            write!(f, "; torn tail of {bytes} bytes at {} set aside", torn.range.start)?;
+        }
+        for damage in &self.damages {
+            write!(f, "; damaged: {damage}")?;
+        }
+        Ok(())
+    }
+}

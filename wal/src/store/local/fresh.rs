@@ -1,0 +1,164 @@
+//! A file on its way to its name.
+//!
+//! It is made under a name of this module's own, filled and synced there, then given the name that it is for, and only
+//! if that is free; then the folder is synced. What a crash leaves, wherever it falls:
+//!
+//! - before the name is given: a file `.headwater-new-*` that the next owner removes;
+//! - after that and before the folder's sync: the whole file or none, since its bytes were durable before its name;
+//! - where the name has to be given by a second link: perhaps both names, and the next owner removes the first.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::io::Errno;
+
+use super::dir::{self, Dir};
+use super::{NEW, failure};
+
+const ZEROS_BYTES: usize = 1 << 20;
+const TRIES_MAX: u32 = 10_000;
+
+/// A file that has no name of the store's yet. Dropped so, it is removed.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    file: File,
+    own: OwnName,
+}
+
+/// The name under which it is made.
+#[derive(Debug)]
+struct OwnName {
+    dir: Dir,
+    leaf: String,
+    gone: bool,
+}
+
+/// What became of giving a file a name that must be free.
+#[derive(Debug)]
+pub(super) enum Moved {
+    /// It has that name and no other; not yet durably.
+    Done,
+    /// Another file has it.
+    Taken,
+    /// It has not got it and never will.
+    Not(Errno),
+    /// It may have got it.
+    Unclear(Errno),
+}
+
+impl Fresh {
+    /// An empty file in the folder that it is for.
+    pub(super) fn new(dir: &Dir) -> Result<Fresh, Errno> {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let mut tries = 0;
+        loop {
+            let leaf = format!("{NEW}{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+            match dir.make_file(&leaf) {
+                Ok(file) => return Ok(Fresh { file, own: OwnName { dir: dir.clone(), leaf, gone: false } }),
+                // Process numbers come again, and a crash of the last one with this number left its file.
+                Err(Errno::EXIST) if tries < TRIES_MAX => tries += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes the head and then zeros up to `len`. Real zeros: of room that is merely allotted a file system still
+    /// has to note that it was written to, and a data sync would have to carry that along.
+    pub(super) fn fill(&self, head: &[u8], len: u64) -> io::Result<()> {
+        self.file.write_all_at(head, 0)?;
+        let mut at = head.len() as u64;
+        let piece = |at| usize::try_from(len.saturating_sub(at)).unwrap_or(ZEROS_BYTES).min(ZEROS_BYTES);
+        let zeros = vec![0; piece(at)];
+        while at < len {
+            self.file.write_all_at(&zeros[..piece(at)], at)?;
+            at += piece(at) as u64;
+        }
+        Ok(())
+    }
+
+    /// Makes bytes and length durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    /// Gives it its name, which must be free. After anything but `Done` it is still to be discarded.
+    pub(super) fn publish(&mut self, to: &str) -> Moved {
+        let moved = rename_new(&self.file, (&self.own.dir, &self.own.leaf), (&self.own.dir, to));
+        self.own.gone |= matches!(moved, Moved::Done);
+        moved
+    }
+
+    /// Gives it a name in the place of the file that has it.
+    pub(super) fn replace(&mut self, to: &str) -> Result<(), Errno> {
+        self.own.dir.rename(&self.own.leaf, to)?;
+        self.own.gone = true;
+        Ok(())
+    }
+
+    /// Removes it, unless it has got its name.
+    pub(super) fn discard(&mut self) -> Result<(), Errno> {
+        self.own.remove()
+    }
+
+    /// The file as it was opened when it was made: the kernel reports a failed write-back once to each opening, so
+    /// this is the one to keep.
+    pub(super) fn into_file(self) -> File {
+        self.file
+    }
+}
+
+impl OwnName {
+    fn remove(&mut self) -> Result<(), Errno> {
+        if self.gone {
+            return Ok(());
+        }
+        // Once only: what cannot be removed now is the next owner's to sweep.
+        self.gone = true;
+        match self.dir.unlink(&self.leaf) {
+            Err(Errno::NOENT) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl Drop for OwnName {
+    fn drop(&mut self) {
+        // Whoever can tell anyone has discarded it; this is for a panic.
+        let _ = self.remove();
+    }
+}
+
+/// Renames a file, which is the one that is open, to a name that must be free.
+pub(super) fn rename_new(file: &File, from: (&Dir, &str), to: (&Dir, &str)) -> Moved {
+    let ((dir, leaf), (into, to)) = (from, to);
+    let renamed = match dir.rename_new(leaf, into, to) {
+        Ok(()) => return Moved::Done,
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => dir.link(leaf, into, to),
+        failed => failed,
+    };
+    // A second link leaves the first to be removed. And an error does not say that nothing happened: the answer of a
+    // server may have been lost and the call repeated beneath us, or an earlier life got no further than the second
+    // link. So what the two names stand for decides.
+    let (ours, old, new) = match (rustix::fs::fstat(file), dir.stat_of(leaf), into.stat_of(to)) {
+        (Ok(ours), Ok(old), new) => (ours, Some(old), new),
+        (Ok(ours), Err(Errno::NOENT), new) => (ours, None, new),
+        (Err(error), ..) | (_, Err(error), _) => return Moved::Unclear(error),
+    };
+    match (new, renamed) {
+        (Ok(new), _) if !dir::same(&ours, &new) => Moved::Taken,
+        (Ok(_), _) => match old {
+            None => Moved::Done,
+            // One link under two names: the file system takes them for one name.
+            Some(_) if ours.st_nlink < 2 => Moved::Taken,
+            Some(old) if dir::same(&ours, &old) => match dir.unlink(leaf) {
+                Ok(()) | Err(Errno::NOENT) => Moved::Done,
+                Err(error) => Moved::Unclear(error),
+            },
+            Some(_) => Moved::Done,
+        },
+        (Err(Errno::NOENT), Err(error)) if failure::changes_nothing(error) => Moved::Not(error),
+        (_, Err(error)) | (Err(error), Ok(())) => Moved::Unclear(error),
+    }
+}

@@ -1,0 +1,267 @@
+//! What the local store answers when a system call fails, and what it leaves when it is killed before one.
+//!
+//! Each test runs itself again under `strace`, which makes the k-th call of a kind fail or kills the process there,
+//! for every k. The child says on its standard error what the store answered; the parent holds that against what
+//! lies on the disk. Without `strace` these tests say so and pass.
+
+use std::env;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use headwater_wal::Result;
+use headwater_wal::store::{Append, Local, Name, Store};
+use tempfile::TempDir;
+
+const FOLDER: &str = "HEADWATER_TEST_FOLDER";
+const LEN: usize = 3000;
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a good name")
+}
+
+fn child_folder() -> Option<PathBuf> {
+    env::var_os(FOLDER).map(PathBuf::from)
+}
+
+fn answer<T>(call: &str, result: Result<T>) {
+    match result {
+        Ok(_) => eprintln!("answer: {call}: ok"),
+        Err(error) => eprintln!("answer: {call}: {error}"),
+    }
+}
+
+/// What came of one run.
+struct Run {
+    /// The faults met: `fsync 3 error=EIO`.
+    what: String,
+    /// `ok`, a kind, or nothing if the child did not live to say.
+    answer: Option<String>,
+    /// Whether the fault was met at all; past the last call of its kind it is not.
+    met: bool,
+}
+
+/// Runs the test again with faults; `None` where that cannot be done.
+fn run(test: &str, place: &Path, call: &str, faults: &[String]) -> Option<Run> {
+    let trace = place.with_extension("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "signal=none", "-o"]).arg(&trace);
+    for fault in faults {
+        strace.args(["-e", &format!("inject={fault}")]);
+    }
+    let test = format!("store_local_faults::{test}");
+    strace.arg(env::current_exe().ok()?).args(["--exact", &test, "--nocapture"]).env(FOLDER, place);
+    let output = strace.output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if said.contains("strace:") {
+        return None;
+    }
+    let begin = format!("answer: {call}: ");
+    let answer = said.lines().find_map(|line| line.strip_prefix(&begin)).map(|text| match text {
+        "ok" => "ok".to_owned(),
+        error => error.split(": ").next().unwrap_or_default().to_owned(),
+    });
+    let trace = fs::read_to_string(trace).expect("what strace saw");
+    let last = faults.last().map_or("", |fault| fault.as_str());
+    let injected = format!("{}(", last.split(':').next().unwrap_or_default());
+    let met = trace.lines().any(|line| line.contains(&injected) && line.contains("(INJECTED)"))
+        || output.status.signal() == Some(9);
+    Some(Run { what: faults.join(" "), answer, met })
+}
+
+/// Runs the test with the k-th call of each kind failing in each way, for every k, and checks each time.
+fn sweep(test: &str, call: &str, prepare: impl Fn(&Local), check: impl Fn(&Run, &Path)) {
+    // Before a call that changes nothing a kill is a kill before the next one.
+    const LOOKS: &[&str] = &["error=EIO"];
+    const CHANGES: &[&str] = &["error=EIO", "error=ENOSPC", "error=EINTR:when=1", "signal=KILL"];
+    let kinds: &[(&str, &[&str], &[&str])] = &[
+        ("flock", &[], LOOKS),
+        ("fstat", &[], LOOKS),
+        ("newfstatat", &[], LOOKS),
+        ("openat", &[], &["error=ENOSPC"]),
+        ("mkdirat", &[], CHANGES),
+        ("pwrite64", &[], CHANGES),
+        ("fsync", &[], CHANGES),
+        ("renameat2", &[], CHANGES),
+        ("renameat", &[], CHANGES),
+        ("unlinkat", &[], CHANGES),
+        // Where a file system knows no such rename.
+        ("linkat", &["renameat2:error=EINVAL"], CHANGES),
+        ("unlinkat", &["renameat2:error=EINVAL"], CHANGES),
+        // The unfinished file cannot be removed either.
+        ("unlinkat", &["pwrite64:error=ENOSPC:when=2"], LOOKS),
+    ];
+    let (mut runs, mut met) = (0, 0);
+    for (kind, also, ways) in kinds {
+        for way in *ways {
+            for k in 1.. {
+                let folder = TempDir::new().expect("a folder");
+                let place = folder.path().join("log");
+                prepare(&Local::open(&place).expect("a place"));
+                let fault = match way.split_once(":when") {
+                    Some((way, _)) => format!("{kind}:{way}:when={k}..{k}"),
+                    None => format!("{kind}:{way}:when={k}"),
+                };
+                let faults: Vec<String> = also.iter().map(|&fault| fault.to_owned()).chain([fault]).collect();
+                let Some(run) = run(test, &place, call, &faults) else {
+                    return eprintln!("skipped: strace is not here, or may not trace");
+                };
+                check(&run, &place);
+                runs += 1;
+                met += usize::from(run.met);
+                if !run.met {
+                    let full = !also.is_empty() && run.answer.as_deref() == Some("full");
+                    assert!(full || run.answer.as_deref() == Some("ok"), "all is well: {}", run.what);
+                    break;
+                }
+            }
+        }
+    }
+    eprintln!("{call}: {runs} runs, {met} faults met");
+    assert!(met > 50, "the faults were met: {met} of {runs}");
+}
+
+/// The files at or below a folder that are neither lock nor reserve.
+fn files(path: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let Ok(entries) = fs::read_dir(path) else { return found };
+    for entry in entries {
+        let entry = entry.expect("an entry");
+        let leaf = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()).into_iter().map(|inner| format!("{leaf}/{inner}")));
+        } else if leaf != ".headwater-lock" {
+            found.push(leaf);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A later life: takes over, and nothing unfinished is left after that.
+fn heir(place: &Path, what: &str) -> Local {
+    let store = Local::open(place).expect("a place");
+    drop(store.own().expect("a later life can begin"));
+    assert!(!files(place).iter().any(|file| file.contains(".headwater-new")), "swept: {what}");
+    store
+}
+
+#[test]
+fn a_put_answers_the_truth_whatever_fails() {
+    if let Some(folder) = child_folder() {
+        let store = Local::open(folder).expect("a place");
+        answer("put", store.own().and_then(|_guard| store.put(&name("folder/a"), vec![7; LEN].into())));
+        return;
+    }
+    sweep(
+        "a_put_answers_the_truth_whatever_fails",
+        "put",
+        |_| {},
+        |run, place| {
+            let what = &run.what;
+            let there = fs::read(place.join("folder/a")).ok();
+            assert!(there.is_none() || there == Some(vec![7; LEN]), "whole or not there: {what}");
+            match run.answer.as_deref() {
+                Some("ok") => assert!(there.is_some(), "there: {what}"),
+                Some("unknown") | None => {}
+                Some(kind) => {
+                    assert!(["unavailable", "full"].contains(&kind), "{kind}: {what}");
+                    assert!(there.is_none(), "certainly not there: {what}");
+                    let clean = kind == "unavailable" && what.contains("unlinkat");
+                    assert!(
+                        clean || files(place).is_empty(),
+                        "nothing left behind: {what}: {:?}",
+                        files(place)
+                    );
+                }
+            }
+            let again = heir(place, what).put(&name("folder/a"), vec![7; LEN].into());
+            assert_eq!(again.is_err(), there.is_some(), "a later put: {what}");
+            assert_eq!(files(place), ["folder/a"], "{what}");
+        },
+    );
+}
+
+#[test]
+fn a_file_set_aside_is_never_lost_whatever_fails() {
+    if let Some(folder) = child_folder() {
+        let store = Local::open(folder).expect("a place");
+        let guard = store.own();
+        answer("aside", guard.and_then(|_guard| store.set_aside(&name("a"), &name("quarantine/a"))));
+        return;
+    }
+    let prepare = |store: &Local| store.put(&name("a"), vec![7; LEN].into()).expect("a put");
+    sweep("a_file_set_aside_is_never_lost_whatever_fails", "aside", prepare, |run, place| {
+        let what = &run.what;
+        let (old, new) = (fs::read(place.join("a")).ok(), fs::read(place.join("quarantine/a")).ok());
+        match run.answer.as_deref() {
+            Some("ok") => assert!(old.is_none() && new.is_some(), "moved: {what}"),
+            Some("unknown") | None => assert!(old.is_some() || new.is_some(), "kept: {what}"),
+            Some(kind) => {
+                assert!(["unavailable", "full"].contains(&kind), "{kind}: {what}");
+                assert!(old.is_some() && new.is_none(), "where it was: {what}");
+            }
+        }
+        let store = heir(place, what);
+        let _guard = store.own().expect("a free place");
+        let again = store.set_aside(&name("a"), &name("quarantine/a"));
+        assert_eq!(again.is_ok(), old.is_some(), "a later life ends it: {what}");
+        assert_eq!(files(place), ["quarantine/a"], "{what}");
+        assert_eq!(fs::read(place.join("quarantine/a")).ok(), Some(vec![7; LEN]), "{what}");
+    });
+}
+
+#[test]
+fn a_reserve_is_kept_whole_or_not_at_all() {
+    if let Some(folder) = child_folder() {
+        let store = Local::open(folder).expect("a place");
+        let guard = store.own();
+        answer("reserve", guard.and_then(|_guard| store.reserve(2 << 20)));
+        return;
+    }
+    let prepare = |store: &Local| {
+        let _guard = store.own().expect("a free place");
+        store.reserve(LEN as u64).expect("a smaller reserve");
+    };
+    sweep("a_reserve_is_kept_whole_or_not_at_all", "reserve", prepare, |run, place| {
+        let what = &run.what;
+        let len = fs::metadata(place.join(".headwater-reserve")).expect("a reserve, old or new").len();
+        match run.answer.as_deref() {
+            Some("ok") => assert_eq!(len, 2 << 20, "{what}"),
+            Some("unknown") | None => assert!([LEN as u64, 2 << 20].contains(&len), "{what}"),
+            Some(kind) => {
+                assert!(["unavailable", "full"].contains(&kind), "{kind}: {what}");
+                assert_eq!(len, LEN as u64, "{what}");
+            }
+        }
+        heir(place, what);
+    });
+}
+
+#[test]
+fn a_tail_is_done_for_after_the_first_error() {
+    if let Some(folder) = child_folder() {
+        let store = Local::open(folder).expect("a place");
+        let _guard = store.own().expect("a free place");
+        let tail = store.create(&name("a"), b"head", 4096).expect("a new file");
+        answer(
+            "first",
+            tail.write(4, &[b"one", b"two"]).and_then(|()| tail.sync()).and_then(|()| tail.trim(99)),
+        );
+        answer("second", tail.sync());
+        answer("third", tail.write(4, &[b"three"]).and_then(|()| tail.trim(4)));
+        return;
+    }
+    for fault in ["pwritev:error=ENOSPC:when=1", "fdatasync:error=EIO:when=1", "ftruncate:error=EIO:when=2"] {
+        for (call, expected) in [("first", "unknown"), ("second", "closed"), ("third", "closed")] {
+            let folder = TempDir::new().expect("a folder");
+            let place = folder.path().join("log");
+            let test = "a_tail_is_done_for_after_the_first_error";
+            let Some(run) = run(test, &place, call, &[fault.to_owned()]) else {
+                return eprintln!("skipped: strace is not here, or may not trace");
+            };
+            assert_eq!(run.answer.as_deref(), Some(expected), "{call}: {fault}");
+        }
+    }
+}
