@@ -1,5 +1,6 @@
 //! The package's integration tests, in one binary.
 
+mod format;
 mod log;
 mod store_local;
 mod store_local_faults;
