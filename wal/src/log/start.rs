@@ -46,6 +46,7 @@ pub(crate) struct Started {
 /// Starts: returns the writer of a new epoch, and what was found and decided.
 pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>) -> Result<Started> {
     options.check()?;
+    let options = &options.on(&*store);
     // What is damaged is refused before anything is claimed.
     refuse(&look(&*store, given.at_least, Depth::Quick)?, options, given.accepted)?;
     let owner = store.append().map(Append::own).transpose()?;
