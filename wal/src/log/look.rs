@@ -37,18 +37,26 @@ pub enum Depth {
 
 /// Looks at a log. `at_least`: a position that the caller knows was acknowledged.
 ///
-/// Beside a live writer the look is repeated while files go, and damage is believed only if the end of the log has not
-/// moved since the evidence was read.
+/// Beside a live writer the look is repeated while files go. Damage is believed only if the end of the log has not moved
+/// since the evidence was read. And where nobody can be locked out, the beginning is looked up again after the walk: one
+/// from a beginning that has moved on could pass through names that retirement has freed.
 pub fn look(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Survey> {
-    let mut end_before = None;
+    let mut before: Option<(Position, Position)> = None;
     for _ in 0..TRIES {
-        match Looking::new(store, at_least, depth).and_then(Looking::finish) {
-            Ok(survey) if survey.damage_count > 0 && end_before != Some(survey.end) => {
-                end_before = Some(survey.end);
+        let survey = match Looking::new(store, at_least, depth).and_then(Looking::finish) {
+            Err(error) if error.kind() == Kind::NotThere => {
+                before = None;
+                continue;
             }
-            Err(error) if error.kind() == Kind::NotThere => {}
-            other => return other,
+            other => other?,
+        };
+        let (begins, end) = (survey.begins(), survey.end);
+        let same_beginning = before.is_some_and(|(before, _)| before == begins);
+        let same_end = before.is_some_and(|(_, before)| before == end);
+        if (same_beginning || store.append().is_some()) && (same_end || survey.damage_count == 0) {
+            return Ok(survey);
         }
+        before = Some((begins, end));
     }
     Err(Error::new(
         Kind::Unavailable,
