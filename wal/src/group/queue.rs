@@ -38,6 +38,15 @@ pub(super) enum Life {
     Failed(Error),
 }
 
+impl Life {
+    /// No more is taken in. What has failed stays failed.
+    pub(super) fn closing(&mut self) {
+        if matches!(self, Life::Running) {
+            *self = Life::Closing;
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) jobs: VecDeque<Job>,
@@ -104,6 +113,11 @@ impl Queue {
             taken.extend(self.jobs.pop_front());
         }
         taken
+    }
+
+    /// Whether anything waits that may overtake the appends on a full disk.
+    pub(super) fn wants_other_than_appends(&self) -> bool {
+        self.jobs.iter().any(|job| !matches!(job, Job::Append(..)))
     }
 
     /// Gives taken jobs back, to their old places.

@@ -1,6 +1,7 @@
 //! The package's integration tests, in one binary.
 
+mod format;
+mod log;
 mod store_local;
 mod store_local_faults;
 mod store_sim;
-mod log;

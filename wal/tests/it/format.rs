@@ -1,0 +1,6 @@
+//! The bytes: every decoder, the walk and the outline, against oracles made from what was written.
+
+mod codecs;
+mod forge;
+mod sample;
+mod walks;
