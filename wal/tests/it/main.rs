@@ -2,5 +2,6 @@
 
 mod store_local;
 mod store_local_faults;
+mod simulation;
 mod store_sim;
 mod log;
