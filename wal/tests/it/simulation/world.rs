@@ -71,7 +71,13 @@ pub(crate) fn small(durability: Durability) -> Options {
 }
 
 impl World {
-    pub(crate) fn new(growing: bool, seed: u64, options: Options, durability: Durability, tally: &Tally) -> Self {
+    pub(crate) fn new(
+        growing: bool,
+        seed: u64,
+        options: Options,
+        durability: Durability,
+        tally: &Tally,
+    ) -> Self {
         let sim = if growing { Sim::growing(seed) } else { Sim::objects(seed) };
         World {
             sim,
@@ -162,7 +168,8 @@ impl World {
     pub(crate) fn recover(&self) -> Writer {
         let at_least = if self.growing { self.model.lock().promised() } else { Position::START };
         let writer = self.start_in(&self.sim.process(), at_least);
-        let writer = writer.unwrap_or_else(|error| panic!("a calm device, and the log does not start: {error:?}"));
+        let writer =
+            writer.unwrap_or_else(|error| panic!("a calm device, and the log does not start: {error:?}"));
         writer.check_recovered();
         writer
     }
@@ -172,7 +179,13 @@ impl World {
         let process = self.sim.process();
         let store = process.store();
         let changes = || CHANGES.map(|op| self.sim.operations_of(op));
-        let image = || self.sim.names().into_iter().map(|name| (self.sim.read_raw(&name), self.sim.read_durable(&name), name)).collect::<Vec<_>>();
+        let image = || {
+            self.sim
+                .names()
+                .into_iter()
+                .map(|name| (self.sim.read_raw(&name), self.sim.read_durable(&name), name))
+                .collect::<Vec<_>>()
+        };
         let before = (changes(), self.sim.late().is_empty().then(image));
         self.look_with(&store);
         let after = (changes(), before.1.is_some().then(image));
