@@ -163,8 +163,11 @@ impl<'a> Looking<'a> {
             }
         }
         looking.sort();
-        // Retire marks in what is not proven yet may move the beginning on.
-        let unproven: Vec<usize> = (0..looking.found.len()).filter(|&at| looking.is_unproven(at)).collect();
+        // Retire marks in what is not proven yet may move the beginning on, also in what looks dead: the epoch that seems
+        // to have taken its range may have been begun by a starter that slept, under a name that retiring had freed.
+        let unproven: Vec<usize> = (0..looking.found.len())
+            .filter(|&at| looking.is_unproven(at) || looking.is_dead_with_header(at))
+            .collect();
         for at in unproven {
             let marked = looking.outline(at, None)?.begins.filter(|&marked| marked > looking.begins);
             looking.marks.extend(marked.map(|marked| (marked, looking.found[at].base)));
@@ -307,6 +310,10 @@ impl<'a> Looking<'a> {
             None => self.closers.contains_key(&found.base),
         };
         self.fates[at] == Fate::Alive && found.header.is_ok() && !proven
+    }
+
+    fn is_dead_with_header(&self, at: usize) -> bool {
+        self.fates[at] == Fate::Dead && self.found[at].header.is_ok()
     }
 
     /// The outline of a segment whose header verifies, up to `end` if it is cut there.
