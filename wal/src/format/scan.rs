@@ -13,7 +13,7 @@ use super::footer::{
 };
 use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
 use super::group::{self, GROUP_HEADER_BYTES, GroupHeader};
-use super::handle::Position;
+use super::handle::{Handle, Position};
 use super::header::Header;
 use super::seed::{Life, all_zero, last_nonzero, u32_at};
 
@@ -106,6 +106,12 @@ impl Frame {
     /// Where the next thing begins.
     pub fn end(&self) -> Position {
         self.at.plus(self.header.frame_len())
+    }
+
+    /// The handle of its record, in the segment of that life that begins at `base`.
+    pub fn handle(&self, life: Life, base: Position) -> Handle {
+        let Life { identity, epoch } = life;
+        Handle { identity, epoch, position: self.at, base, stored_len: self.header.stored_len, check: self.check }
     }
 }
 

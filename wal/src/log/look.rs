@@ -163,8 +163,11 @@ impl<'a> Looking<'a> {
             }
         }
         looking.sort();
-        // Retire marks in what is not proven yet may move the beginning on.
-        let unproven: Vec<usize> = (0..looking.found.len()).filter(|&at| looking.is_unproven(at)).collect();
+        // Retire marks in what is not proven yet may move the beginning on, also in what looks dead: the epoch that seems
+        // to have taken its range may have been begun by a starter that slept, under a name that retiring had freed.
+        let unproven: Vec<usize> = (0..looking.found.len())
+            .filter(|&at| looking.is_unproven(at) || looking.is_dead_with_header(at))
+            .collect();
         for at in unproven {
             let marked = looking.outline(at, None)?.begins.filter(|&marked| marked > looking.begins);
             looking.marks.extend(marked.map(|marked| (marked, looking.found[at].base)));
@@ -309,6 +312,10 @@ impl<'a> Looking<'a> {
         self.fates[at] == Fate::Alive && found.header.is_ok() && !proven
     }
 
+    fn is_dead_with_header(&self, at: usize) -> bool {
+        self.fates[at] == Fate::Dead && self.found[at].header.is_ok()
+    }
+
     /// The outline of a segment whose header verifies, up to `end` if it is cut there.
     fn outline(&mut self, at: usize, end: Option<Position>) -> Result<Outline> {
         let found = &self.found[at];
@@ -425,6 +432,11 @@ impl<'a> Looking<'a> {
             segment.closed_at = Some(time);
             if self.depth == Depth::Full {
                 let outline = self.outline(index, Some(previous.end))?;
+                if outline.bad_count == 0 {
+                    let totals = &outline.totals;
+                    segment.records = Some(totals.records);
+                    segment.times = (totals.records > 0).then_some((totals.least, totals.greatest));
+                }
                 self.damages_in(&segment, &outline, None);
             }
         } else {
@@ -586,6 +598,9 @@ impl<'a> Looking<'a> {
         let end = stop.at;
         let in_chain =
             |base: Position| self.segments.binary_search_by_key(&base, |segment| segment.base).is_ok();
+        let in_damage = |base: Position| {
+            base < end || self.damages.iter().any(|damage| damage.range.contains(&base))
+        };
         let aside = self.found.iter().zip(&self.fates).filter(|(found, _)| !in_chain(found.base));
         let aside: Vec<Aside> = aside
             .map(|(found, fate)| Aside {
@@ -594,6 +609,7 @@ impl<'a> Looking<'a> {
                 because: match fate {
                     Fate::Retired => Because::Retired,
                     Fate::Dead => Because::Dead,
+                    Fate::Alive if in_damage(found.base) => Because::Damaged,
                     Fate::Alive => Because::Torn,
                 },
                 begins_epoch: found.header().is_some_and(|header| header.begins_epoch),
