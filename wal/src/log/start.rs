@@ -131,16 +131,20 @@ fn claim(store: &dyn Store, above: u64, token: &[u8; 16]) -> Result<u64> {
             greatest = greatest.max(name::parse_claim(&entry.name).unwrap_or(0));
         }
     }
-    loop {
+    let mut last = None;
+    for _ in 0..TRIES {
         greatest = greatest.checked_add(1).ok_or_else(|| Error::new(Kind::Damaged, "no epoch number is left"))?;
         let name = folder.join(&name::claim(greatest))?;
         match store.put(&name, Bytes::copy_from_slice(token)) {
             Ok(()) => return Ok(greatest),
             // Taken, perhaps by our own put; a number more costs nothing.
-            Err(error) if matches!(error.kind(), Kind::Exists | Kind::Unknown) => {}
+            Err(error) if matches!(error.kind(), Kind::Exists | Kind::Unknown) => last = Some(error),
             Err(error) => return Err(error),
         }
     }
+    // A store that answers nothing else is not one to start on.
+    let error = Error::new(Kind::Unavailable, format!("no epoch could be claimed, tried {TRIES} times; start again"));
+    Err(error.because(last.expect("it was tried")))
 }
 
 /// Makes what is kept durable, on media whose page cache can show what a failed sync lost: writes it again, byte for
