@@ -61,6 +61,10 @@ impl Append {
         self.settled == Some(true) || (self.answer == Answer::Acknowledged && self.settled.is_none())
     }
 
+    pub(crate) fn was_shown(&self) -> bool {
+        self.shown
+    }
+
     pub(crate) fn may_be_retired(&self) -> bool {
         self.retirable
     }
