@@ -139,7 +139,8 @@ fn one_end(
             met = end_in_last_call(&world, sequence, fault, point);
             if met {
                 tally.count(format!("points: {fault:?}"));
-                let chosen = |which: usize| fault == Fault::Crash || (number + point) as usize % ENDS.len() == which;
+                let chosen =
+                    |which: usize| fault == Fault::Crash || (number + point) as usize % ENDS.len() == which;
                 for (which, end) in ENDS.into_iter().enumerate().filter(|(which, _)| chosen(*which)) {
                     if scope.growing {
                         each_second_end(scope, &world, end, number + point * 7 + which as u64, tally);

@@ -104,7 +104,9 @@ impl Lives {
                     writer.check_recovered();
                     return Some(writer);
                 }
-                Err(error) if rotten && error.kind() == Kind::Damaged => self.world.tally.count("rot refused"),
+                Err(error) if rotten && matches!(error.kind(), Kind::Damaged | Kind::Unsupported) => {
+                    self.world.tally.count("rot refused")
+                }
                 Err(error) => self.world.explained(&error),
             }
             process.kill();
@@ -277,7 +279,11 @@ impl Lives {
         sim.set_capacity(None);
         let over = writer.is_over();
         writer.wait_for_all();
-        assert!(over || !writer.has_failed(), "a full disk is no failed write (P8): {:?}", writer.log().failure());
+        assert!(
+            over || !writer.has_failed(),
+            "a full disk is no failed write (P8): {:?}",
+            writer.log().failure()
+        );
         assert!(over || !writer.waits(), "there is room again, and somebody waits (P8)");
     }
 
@@ -366,7 +372,10 @@ impl Lives {
             self.follow();
         }
         let model = self.world.model.lock();
-        let unseen = model.appends.iter().find(|append| append.settled == Some(true) && !append.was_shown() && !append.may_be_retired());
+        let unseen = model
+            .appends
+            .iter()
+            .find(|append| append.settled == Some(true) && !append.was_shown() && !append.may_be_retired());
         assert!(unseen.is_none(), "a follower never came to it: {unseen:?}");
     }
 

@@ -73,7 +73,13 @@ pub(crate) fn small(durability: Durability) -> Options {
 }
 
 impl World {
-    pub(crate) fn new(growing: bool, seed: u64, options: Options, durability: Durability, tally: &Tally) -> Self {
+    pub(crate) fn new(
+        growing: bool,
+        seed: u64,
+        options: Options,
+        durability: Durability,
+        tally: &Tally,
+    ) -> Self {
         let sim = if growing { Sim::growing(seed) } else { Sim::objects(seed) };
         World {
             sim,
@@ -143,7 +149,9 @@ impl World {
     /// A crash, a fault or another writer explains this error; damage it never explains (P4), and a call that was
     /// right is never `Invalid`.
     pub(crate) fn explained(&self, error: &Error) {
-        if self.rotten_reads.load(Ordering::Relaxed) && matches!(error.kind(), Kind::Damaged | Kind::Unsupported) {
+        if self.rotten_reads.load(Ordering::Relaxed)
+            && matches!(error.kind(), Kind::Damaged | Kind::Unsupported)
+        {
             return;
         }
         let wrong = matches!(error.kind(), Kind::Damaged | Kind::Invalid | Kind::Unsupported);
@@ -179,7 +187,8 @@ impl World {
         let (promised, operations) = (self.model.lock().promised(), self.sim.operations());
         let at_least = if operations % 2 == 0 { promised } else { Position::START };
         let writer = self.start_in(&self.sim.process(), at_least);
-        let writer = writer.unwrap_or_else(|error| panic!("a calm device, and the log does not start: {error:?}"));
+        let writer =
+            writer.unwrap_or_else(|error| panic!("a calm device, and the log does not start: {error:?}"));
         writer.check_recovered();
         writer
     }
@@ -189,7 +198,13 @@ impl World {
         let process = self.sim.process();
         let store = process.store();
         let changes = || CHANGES.map(|op| self.sim.operations_of(op));
-        let image = || self.sim.names().into_iter().map(|name| (self.sim.read_raw(&name), self.sim.read_durable(&name), name)).collect::<Vec<_>>();
+        let image = || {
+            self.sim
+                .names()
+                .into_iter()
+                .map(|name| (self.sim.read_raw(&name), self.sim.read_durable(&name), name))
+                .collect::<Vec<_>>()
+        };
         let before = (changes(), self.sim.late().is_empty().then(image));
         self.look_with(&store);
         let after = (changes(), before.1.is_some().then(image));

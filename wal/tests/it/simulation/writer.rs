@@ -23,7 +23,16 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(super) fn new(world: World, process: Process, log: Log, life: usize) -> Self {
-        Writer { world, process, log: Some(log), life, tickets: VecDeque::new(), pins: Vec::new(), pinned: Vec::new(), closed: false }
+        Writer {
+            world,
+            process,
+            log: Some(log),
+            life,
+            tickets: VecDeque::new(),
+            pins: Vec::new(),
+            pinned: Vec::new(),
+            closed: false,
+        }
     }
 
     pub(crate) fn log(&self) -> &Log {
@@ -120,7 +129,10 @@ impl Writer {
                 // A replaced writer that has nothing to retire hears of nothing.
                 let replaced = self.is_replaced();
                 let mut model = self.world.model.lock();
-                assert!(replaced || retired.begins >= model.begins, "a retirement took the beginning back (P9)");
+                assert!(
+                    replaced || retired.begins >= model.begins,
+                    "a retirement took the beginning back (P9)"
+                );
                 model.begins = model.begins.max(retired.begins);
                 Some(retired)
             }
@@ -143,7 +155,9 @@ impl Writer {
                 self.pins.push(pin);
                 self.pinned.push(position);
             }
-            Err(error) => assert!(matches!(error.kind(), Kind::Retired | Kind::Closed | Kind::Fenced), "{error:?}"),
+            Err(error) => {
+                assert!(matches!(error.kind(), Kind::Retired | Kind::Closed | Kind::Fenced), "{error:?}")
+            }
         }
     }
 
@@ -259,11 +273,15 @@ impl Writer {
     fn check_settled(&self, append: &Append) {
         let Some(unsettled) = append.unsettled else { return };
         match (self.log().settle(&unsettled), append.settled) {
-            (Ok(handle), Some(true)) => assert_eq!(Some(handle), append.handle, "settled to another place (P8)"),
+            (Ok(handle), Some(true)) => {
+                assert_eq!(Some(handle), append.handle, "settled to another place (P8)")
+            }
             (Err(error), Some(false)) if error.kind() == Kind::NotThere => {}
             (Err(error), None) if error.kind() == Kind::NotThere => {}
             (Err(error), _) if error.kind() == Kind::Retired => {}
-            (Err(error), _) if error.kind() == Kind::Unavailable || self.is_replaced() => self.world.explained(&error),
+            (Err(error), _) if error.kind() == Kind::Unavailable || self.is_replaced() => {
+                self.world.explained(&error)
+            }
             (settled, known) => panic!("settled as {settled:?}, known as {known:?} (P8): {append:?}"),
         }
         // The place of a record that was cut gives no data, ask how one will.
@@ -279,22 +297,31 @@ impl Writer {
         let (epoch, begins) = (self.log().epoch(), self.log().range().start);
         let there: Vec<Append> = {
             let model = world.model.lock();
-            let there = model.appends.iter().filter(|append| append.is_there() && model.lives[append.life].epoch <= epoch);
+            let there = model
+                .appends
+                .iter()
+                .filter(|append| append.is_there() && model.lives[append.life].epoch <= epoch);
             there.cloned().collect()
         };
         for append in there {
             let handle = append.handle.unwrap();
-            for (from_elsewhere, answer) in [(false, self.log().read(&handle)), (true, reader.read(&handle))] {
+            for (from_elsewhere, answer) in [(false, self.log().read(&handle)), (true, reader.read(&handle))]
+            {
                 match answer {
                     Ok(record) => {
                         // Until its file is removed, a retired record is read by who looks nothing up.
-                        assert!(from_elsewhere || handle.position() >= begins, "a retired record was read: {handle}");
+                        assert!(
+                            from_elsewhere || handle.position() >= begins,
+                            "a retired record was read: {handle}"
+                        );
                         world.model.lock().recognise(&record);
                     }
                     Err(error) if error.kind() == Kind::Retired => {
                         assert!(handle.position() < begins || self.is_replaced(), "{error:?}");
                     }
-                    Err(error) if error.kind() == Kind::Unavailable || self.is_replaced() => world.explained(&error),
+                    Err(error) if error.kind() == Kind::Unavailable || self.is_replaced() => {
+                        world.explained(&error)
+                    }
                     Err(error) => panic!("a record that is there cannot be read: {error:?} (P1)"),
                 }
             }
