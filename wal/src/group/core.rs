@@ -227,7 +227,8 @@ impl Core {
     /// Ends the log: everything that was handed in is written, the active segment is sealed, and only then is the place
     /// given up. What a full disk has no room for is answered with `Full`.
     pub(super) fn close_now(&self) {
-        self.queue.lock().life = Life::Closing;
+        // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
+        self.queue.lock().life.closing();
         while self.turn() == Turn::Did {}
         let mut guard = self.writer.lock();
         let Some(writer) = guard.as_mut() else { return };
