@@ -12,6 +12,6 @@ pub use error::{Error, Kind, Result, Site};
 pub use format::{Durability, Handle, Identity, Position, Unsettled};
 pub use group::{Appending, Log, Opened, Pinned, Retired, Ticket};
 pub use log::{
-    Aside, Because, Chain, Compression, Damage, Depth, Follow, Options, Reader, Record, Replay, Segment, Survey, Torn,
-    look,
+    Aside, Because, Chain, Compression, Damage, Depth, Follow, Options, Reader, Record, Replay, Segment,
+    Survey, Torn, look,
 };

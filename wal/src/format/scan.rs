@@ -13,13 +13,14 @@ use super::footer::{
 };
 use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
 use super::group::{self, GROUP_HEADER_BYTES, GroupHeader};
-use super::handle::Position;
+use super::handle::{Handle, Position};
 use super::header::Header;
 use super::seed::{Life, all_zero, last_nonzero, u32_at};
 
 /// The most bytes that a walk asks its source for at once.
 pub const WINDOW_BYTES: usize = 64 * 1024;
 
+const WINDOW_BYTES_LEAST: usize = 256;
 const LONGEST_HEAD: usize = FOOTER_HEAD_BYTES as usize;
 
 /// No file is longer, whatever a listing says: offsets stay far from overflow.
@@ -105,6 +106,12 @@ impl Frame {
     /// Where the next thing begins.
     pub fn end(&self) -> Position {
         self.at.plus(self.header.frame_len())
+    }
+
+    /// The handle of its record, in the segment of that life that begins at `base`.
+    pub fn handle(&self, life: Life, base: Position) -> Handle {
+        let Life { identity, epoch } = life;
+        Handle { identity, epoch, position: self.at, base, stored_len: self.header.stored_len, check: self.check }
     }
 }
 
@@ -299,16 +306,18 @@ impl<S: Source> Walk<S> {
             let index = IndexCheck::new(life, position, head);
             return self.footer(footer, index).map(Some);
         }
-        match self.search(at, len, true)? {
-            Found::Nothing { zeros_from } => {
-                Ok((zeros_from > at).then(|| self.bad(at, zeros_from, Fault::Group)))
-            }
-            Found::At(found) if found > at => {
-                self.go(found, Place::BetweenGroups);
-                Ok(Some(self.bad(at, found, Fault::Group)))
-            }
-            Found::At(_) => self.loose_frame().map(Some),
+        if let Some((header, check)) = FrameHeader::decode(life, position, head) {
+            return self.loose_frame(header, check).map(Some);
         }
+        Ok(match self.search(at, len, true)? {
+            Found::At(found) => {
+                self.go(found, Place::BetweenGroups);
+                Some(self.bad(at, found, Fault::Group))
+            }
+            Found::Nothing { zeros_from } => {
+                (zeros_from > at).then(|| self.bad(at, zeros_from, Fault::Group))
+            }
+        })
     }
 
     /// The footer whose head, which verifies, is here.
@@ -352,7 +361,7 @@ impl<S: Source> Walk<S> {
         }
         let head = self.source.bytes(at, FRAME_HEADER_BYTES as usize)?;
         let Some((header, check)) = FrameHeader::decode(life, position, head) else {
-            let found = match self.search(at + 8, frames_end, false)? {
+            let found = match self.search(at, frames_end, false)? {
                 Found::At(found) => found,
                 Found::Nothing { .. } => frames_end,
             };
@@ -392,19 +401,11 @@ impl<S: Source> Walk<S> {
         })
     }
 
-    /// A frame whose group header is gone.
-    fn loose_frame(&mut self) -> Result<Seen, S::Error> {
-        let (at, len, life) = (self.offset, self.len, self.life);
-        let position = self.position(at);
-        let head = self.source.bytes(at, FRAME_HEADER_BYTES as usize)?;
-        let Some((header, check)) = FrameHeader::decode(life, position, head) else {
-            // The file changes under us.
-            let end = (at + 8).min(len);
-            self.go(end, Place::BetweenGroups);
-            return Ok(self.bad(at, end, Fault::Group));
-        };
+    /// The frame here, whose header this is and whose group's header is gone.
+    fn loose_frame(&mut self, header: FrameHeader, check: u32) -> Result<Seen, S::Error> {
+        let (at, position) = (self.offset, self.position(self.offset));
         let verifies = self.payload_verifies(&header)?;
-        let end = (at + header.frame_len()).min(len);
+        let end = (at + header.frame_len()).min(self.len);
         self.go(end, Place::BetweenGroups);
         Ok(if verifies {
             Seen::Frame(Frame { at: position, header, check, in_group: false })
@@ -435,13 +436,16 @@ impl<S: Source> Walk<S> {
             && all_zero(padding)) // F6
     }
 
-    /// The first offset from `from` on, in steps of eight bytes, where a frame header, or unless we are in a group a
-    /// group header or a footer, verifies.
+    /// The first offset behind `from`, in steps of eight bytes, where a frame header, or unless we are in a group a
+    /// group header or a footer, verifies. At `from` itself nothing does.
     fn search(&mut self, from: u64, to: u64, between: bool) -> Result<Found, S::Error> {
         let (life, base) = (self.life, self.base);
         let (mut at, mut zeros_from) = (from, from);
+        // What is found is mostly near, and what was read behind it is read again: so the windows begin small.
+        let mut window_bytes = WINDOW_BYTES_LEAST;
         while at < to {
-            let window = self.source.bytes(at, window(at, to))?;
+            let window = self.source.bytes(at, window_bytes.min(window(at, to)))?;
+            window_bytes = WINDOW_BYTES.min(2 * window_bytes);
             if window.is_empty() {
                 break;
             }
@@ -453,7 +457,8 @@ impl<S: Source> Walk<S> {
                 zeros_from = (at + nonzero as u64 + 1).next_multiple_of(8).min(to);
                 for start in (0..usable.min(nonzero + 1)).step_by(8) {
                     let offset = at + start as u64;
-                    if heads_something(life, base.plus(offset), &window[start..], between) {
+                    // Not even where it does now, in a file that changes under us, is `from` an answer.
+                    if heads_something(life, base.plus(offset), &window[start..], between) && offset > from {
                         return Ok(Found::At(offset));
                     }
                 }

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -14,8 +15,9 @@ use crate::format::{Handle, Position, Unsettled};
 use crate::log::{Chain, Failed, Options, Prepared, Segment, Started, Survey, Writer, sweep};
 use crate::store::Store;
 
-/// How long the writer waits before it asks a full disk again.
-const FULL_RETRY: Duration = Duration::from_millis(50);
+/// How long the writer waits before it asks a full disk again, at first and in the end.
+const FULL_RETRY: Duration = Duration::from_millis(20);
+const FULL_RETRY_MAX: Duration = Duration::from_millis(500);
 
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +127,8 @@ impl Core {
                 writer.write(&records, self.now()).map(Done::Written)
             }
         }));
-        let done = done.unwrap_or_else(|panic| Err(Failed::Dead(panicked(&*panic), std::mem::take(&mut writer.handed))));
+        let done = done
+            .unwrap_or_else(|panic| Err(Failed::Dead(panicked(&*panic), std::mem::take(&mut writer.handed))));
         match done {
             Ok(done) => {
                 self.show(writer);
@@ -147,7 +150,9 @@ impl Core {
     pub(super) fn turn_or_stuck(&self) -> Result<()> {
         match self.turn() {
             Turn::Did | Turn::Over => Ok(()),
-            Turn::Idle => Err(Error::new(Kind::Invalid, "a stepped log has nothing to do, and somebody waits")),
+            Turn::Idle => {
+                Err(Error::new(Kind::Invalid, "a stepped log has nothing to do, and somebody waits"))
+            }
             Turn::Full => {
                 let full = self.queue.lock().full.clone();
                 Err(full.unwrap_or_else(|| Error::new(Kind::Full, "the disk is full")))
@@ -184,19 +189,20 @@ impl Core {
 
     /// The writer's thread.
     pub(super) fn run(&self) {
-        let mut rest = self.options.idle_after;
+        let (mut rest, mut full_retry) = (self.options.idle_after, FULL_RETRY);
         loop {
             match self.turn() {
-                Turn::Did => rest = self.options.idle_after,
+                Turn::Did => {
+                    rest = self.options.idle_after;
+                    full_retry = FULL_RETRY;
+                }
                 Turn::Over => return,
                 Turn::Full => {
-                    let mut queue = self.queue.lock();
-                    if matches!(queue.life, Life::Closing) {
-                        drop(queue);
+                    if !self.wait_for_room(full_retry) {
                         self.close_now();
                         return;
                     }
-                    self.work.wait_for(&mut queue, FULL_RETRY);
+                    full_retry = (full_retry * 2).min(FULL_RETRY_MAX);
                 }
                 Turn::Idle => {
                     let mut queue = self.queue.lock();
@@ -222,6 +228,16 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Waits until a full disk is asked again, or somebody wants something that needs no room. Whether the log goes on.
+    fn wait_for_room(&self, at_most: Duration) -> bool {
+        let mut queue = self.queue.lock();
+        let mut waited = false;
+        while !waited && matches!(queue.life, Life::Running) && !queue.wants_other_than_appends() {
+            waited = self.work.wait_for(&mut queue, at_most).timed_out();
+        }
+        !matches!(queue.life, Life::Closing) || queue.wants_other_than_appends()
     }
 
     /// Ends the log: everything that was handed in is written, the active segment is sealed, and only then is the place
@@ -331,9 +347,12 @@ impl Core {
             // Fenced is answered only when the newer epoch was read at this group's name, so nothing of it landed.
             let answer = match error.kind() {
                 Kind::Fenced => error.clone(),
-                _ => Error::new(Kind::Unknown, "the log failed before this was acknowledged; start it again and settle it")
-                    .because(error.clone())
-                    .about(place),
+                _ => Error::new(
+                    Kind::Unknown,
+                    "the log failed before this was acknowledged; start it again and settle it",
+                )
+                .because(error.clone())
+                .about(place),
             };
             job.refuse(answer);
         }
@@ -343,7 +362,7 @@ impl Core {
     pub(super) fn wake_all(&self) {
         let wakers = std::mem::take(&mut self.queue.lock().room_wakers);
         self.room.notify_all();
-        wakers.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(wake);
     }
 
     /// Retires the longest run of closed segments from the beginning that are older than `before` and that no pin
@@ -375,12 +394,14 @@ impl Core {
         let mut left = self.left.lock();
         left.extend(retired);
         let mut removed = 0;
-        left.retain(|&(base, begins_epoch)| match sweep(&*self.store, std::iter::once(base), |_| begins_epoch) {
-            Ok(count) => {
-                removed += count;
-                false
+        left.retain(|&(base, begins_epoch)| {
+            match sweep(&*self.store, std::iter::once(base), |_| begins_epoch) {
+                Ok(count) => {
+                    removed += count;
+                    false
+                }
+                Err(_) => true, // said in the answer, and tried again
             }
-            Err(_) => true, // said in the answer, and tried again
         });
         let begins = self.view.read().begins;
         Ok(Done::Retired(Ok(Retired { begins, removed, left: left.len() as u64 })))
@@ -416,6 +437,11 @@ pub(super) fn weight(prepared: &Prepared) -> u64 {
     prepared.frame_len()
 }
 
+/// Wakes a caller's task. What an executor's waker does is not ours: a panic in it must not end the writer.
+pub(super) fn wake(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let said = panic
         .downcast_ref::<&str>()
@@ -424,4 +450,3 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
         .unwrap_or("it said nothing");
     Error::new(Kind::Unknown, format!("the writer panicked: {said}"))
 }
-

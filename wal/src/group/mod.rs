@@ -21,8 +21,8 @@ use crate::error::{Error, Kind, Result};
 use crate::format::{Handle, Position, Unsettled};
 use crate::log::{Chain, Prepared, Record, Replay, Survey, locate, read_at};
 pub use opened::Opened;
-use queue::{Job, Life};
 pub use queue::Retired;
+use queue::{Job, Life};
 use ticket::Slot;
 pub use ticket::Ticket;
 
@@ -117,7 +117,10 @@ impl Log {
             return Err(not_there());
         }
         if handle.identity == self.core.view.read().identity && handle.epoch >= self.epoch() {
-            return Err(Error::new(Kind::Invalid, "the log that answered still lives; a later start settles it"));
+            return Err(Error::new(
+                Kind::Invalid,
+                "the log that answered still lives; a later start settles it",
+            ));
         }
         match self.read(&handle) {
             Ok(record) => Ok(record.handle),
@@ -278,14 +281,6 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.core.queue.lock().life.closing();
         self.end();
-    }
-}
-
-impl Life {
-    fn closing(&mut self) {
-        if matches!(self, Life::Running) {
-            *self = Life::Closing;
-        }
     }
 }
 

@@ -93,8 +93,7 @@ impl Opened {
 
     fn begin(self, at_least: Position, stepped: bool) -> Result<Core> {
         let Opened { store, options, clock, accepted, .. } = self;
-        let given =
-            Given { at_least, accepted: &accepted, wall: clock.wall(), random: &|| clock.random() };
+        let given = Given { at_least, accepted: &accepted, wall: clock.wall(), random: &|| clock.random() };
         let started = start(store.clone(), &options, &given)?;
         Ok(Core::new(store, options, clock.clone(), started, stepped))
     }

@@ -38,6 +38,15 @@ pub(super) enum Life {
     Failed(Error),
 }
 
+impl Life {
+    /// No more is taken in. What has failed stays failed.
+    pub(super) fn closing(&mut self) {
+        if matches!(self, Life::Running) {
+            *self = Life::Closing;
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) jobs: VecDeque<Job>,
@@ -87,10 +96,8 @@ impl Queue {
     /// On a full disk other jobs overtake the appends, for retiring is what makes room.
     pub(super) fn take(&mut self, group_bytes_max: u64) -> Vec<Job> {
         let other = |job: &Job| !matches!(job, Job::Append(..));
-        if self.full.is_some() {
-            if let Some(at) = self.jobs.iter().position(other) {
-                return self.jobs.remove(at).into_iter().collect();
-            }
+        if let Some(at) = self.jobs.iter().position(other).filter(|_| self.full.is_some()) {
+            return self.jobs.remove(at).into_iter().collect();
         }
         if self.jobs.front().is_some_and(other) {
             return self.jobs.pop_front().into_iter().collect();
@@ -104,6 +111,11 @@ impl Queue {
             taken.extend(self.jobs.pop_front());
         }
         taken
+    }
+
+    /// Whether anything waits that may overtake the appends on a full disk.
+    pub(super) fn wants_other_than_appends(&self) -> bool {
+        self.jobs.iter().any(|job| !matches!(job, Job::Append(..)))
     }
 
     /// Gives taken jobs back, to their old places.

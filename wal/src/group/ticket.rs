@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::core::Core;
+use super::core::{Core, wake};
 use crate::error::Result;
 use crate::format::Handle;
 
@@ -39,9 +39,7 @@ impl<T: Clone> Slot<T> {
             self.given.notify_all();
             state.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.into_iter().for_each(wake);
     }
 
     pub(super) fn answer(&self) -> Option<Result<T>> {

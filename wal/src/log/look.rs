@@ -37,18 +37,26 @@ pub enum Depth {
 
 /// Looks at a log. `at_least`: a position that the caller knows was acknowledged.
 ///
-/// Beside a live writer the look is repeated while files go, and damage is believed only if the end of the log has not
-/// moved since the evidence was read.
+/// Beside a live writer the look is repeated while files go. Damage is believed only if the end of the log has not moved
+/// since the evidence was read. And where nobody can be locked out, the beginning is looked up again after the walk: one
+/// from a beginning that has moved on could pass through names that retirement has freed.
 pub fn look(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Survey> {
-    let mut end_before = None;
+    let mut before: Option<(Position, Position)> = None;
     for _ in 0..TRIES {
-        match Looking::new(store, at_least, depth).and_then(Looking::walk) {
-            Ok(survey) if survey.damage_count > 0 && end_before != Some(survey.end) => {
-                end_before = Some(survey.end);
+        let survey = match Looking::new(store, at_least, depth).and_then(Looking::finish) {
+            Err(error) if error.kind() == Kind::NotThere => {
+                before = None;
+                continue;
             }
-            Err(error) if error.kind() == Kind::NotThere => {}
-            other => return other,
+            other => other?,
+        };
+        let (begins, end) = (survey.begins(), survey.end);
+        let same_beginning = before.is_some_and(|(before, _)| before == begins);
+        let same_end = before.is_some_and(|(_, before)| before == end);
+        if (same_beginning || store.append().is_some()) && (same_end || survey.damage_count == 0) {
+            return Ok(survey);
         }
+        before = Some((begins, end));
     }
     Err(Error::new(
         Kind::Unavailable,
@@ -107,6 +115,8 @@ struct Looking<'a> {
     outlines: BTreeMap<Position, Outline>,
     identity: Option<Identity>,
     begins: Position,
+    /// Retire marks that are not proven yet, and the segments that hold them.
+    marks: Vec<(Position, Position)>,
     acked: Position,
     claims_max: u64,
     foreign: Vec<String>,
@@ -131,6 +141,7 @@ impl<'a> Looking<'a> {
             outlines: BTreeMap::new(),
             identity: None,
             begins: Position::START,
+            marks: Vec::new(),
             acked: Position::START,
             claims_max: 0,
             foreign: Vec::new(),
@@ -152,14 +163,34 @@ impl<'a> Looking<'a> {
             }
         }
         looking.sort();
-        // Retire marks in what is not proven yet move the beginning on.
-        let unproven: Vec<usize> = (0..looking.found.len()).filter(|&at| looking.is_unproven(at)).collect();
+        // Retire marks in what is not proven yet may move the beginning on, also in what looks dead: the epoch that seems
+        // to have taken its range may have been begun by a starter that slept, under a name that retiring had freed.
+        let unproven: Vec<usize> = (0..looking.found.len())
+            .filter(|&at| looking.is_unproven(at) || looking.is_dead_with_header(at))
+            .collect();
         for at in unproven {
-            let outline = looking.outline(at, None)?;
-            looking.begins = looking.begins.max(outline.begins.unwrap_or_default());
+            let marked = looking.outline(at, None)?.begins.filter(|&marked| marked > looking.begins);
+            looking.marks.extend(marked.map(|marked| (marked, looking.found[at].base)));
         }
-        looking.sort();
+        looking.marks.sort_unstable();
         Ok(looking)
+    }
+
+    /// Follows the chain from the greatest beginning that is stated by a header, or by a mark that is itself part of
+    /// the chain: one that was in flight behind a hole was not acknowledged, and retires nothing.
+    fn finish(mut self) -> Result<Survey> {
+        let stated = self.begins;
+        while let Some((marked, holder)) = self.marks.pop() {
+            self.begins = marked;
+            self.sort();
+            let survey = self.walk()?;
+            if survey.chain.segments.iter().any(|segment| segment.base == holder) {
+                return Ok(survey);
+            }
+        }
+        self.begins = stated;
+        self.sort();
+        self.walk()
     }
 
     fn list(&mut self) -> Result<()> {
@@ -217,7 +248,9 @@ impl<'a> Looking<'a> {
 
     fn read_footer(&self, name: &Name, header: &Header, len: u64) -> Result<Option<(Position, Footer)>> {
         let (life, body) = (header.life(), header.body());
-        let Some(trailer_at) = len.checked_sub(TRAILER_BYTES).filter(|&at| at >= body) else { return Ok(None) };
+        let Some(trailer_at) = len.checked_sub(TRAILER_BYTES).filter(|&at| at >= body) else {
+            return Ok(None);
+        };
         let trailer = self.store.read(name, trailer_at..len)?;
         let Some(footer_len) = footer::footer_len(life, header.base.plus(trailer_at), &trailer) else {
             return Ok(None);
@@ -279,10 +312,16 @@ impl<'a> Looking<'a> {
         self.fates[at] == Fate::Alive && found.header.is_ok() && !proven
     }
 
+    fn is_dead_with_header(&self, at: usize) -> bool {
+        self.fates[at] == Fate::Dead && self.found[at].header.is_ok()
+    }
+
     /// The outline of a segment whose header verifies, up to `end` if it is cut there.
     fn outline(&mut self, at: usize, end: Option<Position>) -> Result<Outline> {
         let found = &self.found[at];
-        let Ok((header, check)) = &found.header else { unreachable!("only segments with a header are outlined") };
+        let Ok((header, check)) = &found.header else {
+            unreachable!("only segments with a header are outlined")
+        };
         if let Some(outline) = self.outlines.get(&found.base).filter(|_| end.is_none()) {
             return Ok(outline.clone());
         }
@@ -296,7 +335,10 @@ impl<'a> Looking<'a> {
     }
 
     /// Follows the chain to its end and judges that.
-    fn walk(mut self) -> Result<Survey> {
+    fn walk(&mut self) -> Result<Survey> {
+        self.segments.clear();
+        self.damages.clear();
+        self.damage_count = 0;
         let (mut at, mut before) = (self.begins, None);
         let (stop, row, verdict, beyond) = loop {
             let Some(stop) = self.follow(&mut at, &mut before)? else { continue };
@@ -337,7 +379,8 @@ impl<'a> Looking<'a> {
             Ok(Some(Stop { at: *at, file: *at, what, inside_whole, bytes, beyond: Beyond::default() }))
         };
         let index = self.found.partition_point(|found| found.base < *at);
-        let here = self.found.get(index).filter(|found| found.base == *at && self.fates[index] == Fate::Alive);
+        let here =
+            self.found.get(index).filter(|found| found.base == *at && self.fates[index] == Fate::Alive);
         let Some(found) = here else { return stop(Fault::Missing, false, false) };
         let header = match &found.header {
             Ok((header, _)) => header.clone(),
@@ -346,7 +389,14 @@ impl<'a> Looking<'a> {
                 // if the power goes between the two. An object is whole or not there.
                 let inside_whole = self.store.append().is_none() || *fault != HeaderFault::Zeros;
                 let beyond = self.groups_without_header(index, before.as_ref())?;
-                return Ok(Some(Stop { at: *at, file: *at, what: Fault::Header, inside_whole, bytes: true, beyond }));
+                return Ok(Some(Stop {
+                    at: *at,
+                    file: *at,
+                    what: Fault::Header,
+                    inside_whole,
+                    bytes: true,
+                    beyond,
+                }));
             }
         };
         if !follows(&header, before.as_ref()) {
@@ -354,7 +404,8 @@ impl<'a> Looking<'a> {
         }
         let (base, len, footer) = (found.base, found.len, found.footer);
         let closer = self.closers.get(&base).map(|&closer| &self.found[closer]);
-        let closing = closer.and_then(|closer| Some((closer.base, closer.header()?.time, closer.header()?.previous?)));
+        let closing =
+            closer.and_then(|closer| Some((closer.base, closer.header()?.time, closer.header()?.previous?)));
         let mut segment = Segment {
             base,
             end: header.base.plus(header.body()),
@@ -381,6 +432,11 @@ impl<'a> Looking<'a> {
             segment.closed_at = Some(time);
             if self.depth == Depth::Full {
                 let outline = self.outline(index, Some(previous.end))?;
+                if outline.bad_count == 0 {
+                    let totals = &outline.totals;
+                    segment.records = Some(totals.records);
+                    segment.times = (totals.records > 0).then_some((totals.least, totals.greatest));
+                }
                 self.damages_in(&segment, &outline, None);
             }
         } else {
@@ -392,7 +448,8 @@ impl<'a> Looking<'a> {
             };
             match (footer.or(outline.as_ref().and_then(|outline| outline.footer)), outline) {
                 (Some((footer_at, footer)), outline)
-                    if !unproven || outline.as_ref().is_none_or(|outline| is_whole(outline, footer_at, &footer)) =>
+                    if !unproven
+                        || outline.as_ref().is_none_or(|outline| is_whole(outline, footer_at, &footer)) =>
                 {
                     segment.end = footer_at;
                     segment.next = closing.map_or(footer.next, |(next, ..)| next);
@@ -408,8 +465,8 @@ impl<'a> Looking<'a> {
                 (_, Some(outline)) => {
                     segment.end = outline.end;
                     segment.seal = Some(outline.totals.seal);
-                    segment.times =
-                        (outline.totals.records > 0).then_some((outline.totals.least, outline.totals.greatest));
+                    segment.times = (outline.totals.records > 0)
+                        .then_some((outline.totals.least, outline.totals.greatest));
                     segment.records = Some(outline.totals.records);
                     segment.next = outline.end;
                     self.acked = self.acked.max(outline.acked.min(outline.end));
@@ -460,7 +517,8 @@ impl<'a> Looking<'a> {
     }
 
     fn damage(&mut self, damage: Damage) {
-        let accepted = |lost: &Range<Position>| lost.start <= damage.range.start && damage.range.end <= lost.end;
+        let accepted =
+            |lost: &Range<Position>| lost.start <= damage.range.start && damage.range.end <= lost.end;
         if self.lost.iter().any(accepted) {
             return;
         }
@@ -494,7 +552,9 @@ impl<'a> Looking<'a> {
 
     fn next_alive(&self, from: Position) -> Option<Position> {
         let mut alive = (0..self.found.len()).filter(|&at| self.fates[at] == Fate::Alive);
-        alive.find(|&at| self.found[at].base >= from && self.found[at].header.is_ok()).map(|at| self.found[at].base)
+        alive
+            .find(|&at| self.found[at].base >= from && self.found[at].header.is_ok())
+            .map(|at| self.found[at].base)
     }
 
     fn file_end(&self, base: Position) -> Position {
@@ -527,18 +587,20 @@ impl<'a> Looking<'a> {
     /// The most that any writer whose leavings are seen may have had in flight.
     fn in_flight(&self) -> u64 {
         let alive = (0..self.found.len()).filter(|&at| self.fates[at] == Fate::Alive);
-        alive.filter_map(|at| self.found[at].header()).map(|header| header.in_flight_bytes_max).max().unwrap_or(0)
+        alive
+            .filter_map(|at| self.found[at].header())
+            .map(|header| header.in_flight_bytes_max)
+            .max()
+            .unwrap_or(0)
     }
 
-    fn survey(
-        mut self,
-        stop: &Stop,
-        row: &'static judge::Row,
-        verdict: Verdict,
-        beyond: Beyond,
-    ) -> Survey {
+    fn survey(&mut self, stop: &Stop, row: &'static judge::Row, verdict: Verdict, beyond: Beyond) -> Survey {
         let end = stop.at;
-        let in_chain = |base: Position| self.segments.binary_search_by_key(&base, |segment| segment.base).is_ok();
+        let in_chain =
+            |base: Position| self.segments.binary_search_by_key(&base, |segment| segment.base).is_ok();
+        let in_damage = |base: Position| {
+            base < end || self.damages.iter().any(|damage| damage.range.contains(&base))
+        };
         let aside = self.found.iter().zip(&self.fates).filter(|(found, _)| !in_chain(found.base));
         let aside: Vec<Aside> = aside
             .map(|(found, fate)| Aside {
@@ -547,6 +609,7 @@ impl<'a> Looking<'a> {
                 because: match fate {
                     Fate::Retired => Because::Retired,
                     Fate::Dead => Because::Dead,
+                    Fate::Alive if in_damage(found.base) => Because::Damaged,
                     Fate::Alive => Because::Torn,
                 },
                 begins_epoch: found.header().is_some_and(|header| header.begins_epoch),
@@ -586,9 +649,9 @@ impl<'a> Looking<'a> {
             damage_count: self.damage_count,
             torn,
             aside,
-            foreign: std::mem::take(&mut self.foreign),
+            foreign: self.foreign.clone(),
             foreign_count: self.foreign_count,
-            lost: std::mem::take(&mut self.lost),
+            lost: self.lost.clone(),
             chain: Chain {
                 identity: self.identity.map_or(0, Identity::short),
                 begins: self.begins,
@@ -609,7 +672,8 @@ impl<'a> Looking<'a> {
 fn follows(header: &Header, before: Option<&Before>) -> bool {
     let Some(before) = before else { return true };
     let Some(previous) = header.previous else { return false };
-    let epoch_fits = if header.begins_epoch { header.epoch > before.epoch } else { header.epoch == before.epoch };
+    let epoch_fits =
+        if header.begins_epoch { header.epoch > before.epoch } else { header.epoch == before.epoch };
     epoch_fits
         && previous.base == before.base
         && previous.end == before.end

@@ -62,14 +62,20 @@ pub(crate) fn read(store: &dyn Store, handle: &Handle, limit: u32) -> Result<Rec
 pub(crate) fn locate(chain: &Chain, handle: &Handle) -> Result<Position> {
     let refuse = |kind, message: String| Err(Error::new(kind, format!("{message} handle={handle}")));
     if handle.identity != chain.identity {
-        let message =
-            format!("the handle is of another log: this={:016x} its={:016x}", chain.identity, handle.identity);
+        let message = format!(
+            "the handle is of another log: this={:016x} its={:016x}",
+            chain.identity, handle.identity
+        );
         return refuse(Kind::Invalid, message);
     }
     match chain.at(handle.position) {
-        Lies::Retired => refuse(Kind::Retired, format!("the record was retired: the log begins at {}", chain.begins)),
+        Lies::Retired => {
+            refuse(Kind::Retired, format!("the record was retired: the log begins at {}", chain.begins))
+        }
         Lies::In(segment)
-            if segment.epoch == handle.epoch && handle.end() <= segment.end && handle.end() <= chain.shown =>
+            if segment.epoch == handle.epoch
+                && handle.end() <= segment.end
+                && handle.end() <= chain.shown =>
         {
             Ok(segment.base)
         }
@@ -95,7 +101,10 @@ pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit:
         return Err(Error::new(Kind::Invalid, message));
     }
     let Some(offset) = handle.position.0.checked_sub(base.0) else {
-        return Err(Error::new(Kind::Invalid, format!("a handle lies before its own segment: handle={handle}")));
+        return Err(Error::new(
+            Kind::Invalid,
+            format!("a handle lies before its own segment: handle={handle}"),
+        ));
     };
     let len = FRAME_HEADER_BYTES + u64::from(handle.stored_len);
     let bytes = store.read(&name, offset..offset.saturating_add(len))?;
@@ -109,17 +118,22 @@ pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit:
             .at(name.as_str(), offset));
     }
     let Some((header, check)) = FrameHeader::decode(life, handle.position, &bytes) else {
-        return Err(damaged("no record of the handle's log and epoch begins here: the log is damaged, or the handle is"));
+        return Err(damaged(
+            "no record of the handle's log and epoch begins here: the log is damaged, or the handle is",
+        ));
     };
     if check != handle.check || header.stored_len != handle.stored_len || header.own {
-        let message = format!("another record lies here: check={check:08x} len={} handle={handle}", header.stored_len);
+        let message =
+            format!("another record lies here: check={check:08x} len={} handle={handle}", header.stored_len);
         return Err(Error::new(Kind::Invalid, message).at(name.as_str(), offset));
     }
     let stored = bytes.slice(FRAME_HEADER_BYTES as usize..);
-    if stored.len() as u64 != u64::from(header.stored_len) || crc32c::crc32c(&stored) != header.payload_check {
+    if stored.len() as u64 != u64::from(header.stored_len) || crc32c::crc32c(&stored) != header.payload_check
+    {
         return Err(damaged("the record's payload does not verify"));
     }
-    let payload = codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
+    let payload =
+        codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
     let handle = Handle { base, ..*handle };
     Ok(Record { handle, time: header.time, kind: header.kind, payload })
 }

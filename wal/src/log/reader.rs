@@ -152,7 +152,8 @@ impl Follow {
             return Err(Error::new(Kind::Retired, message));
         }
         let known = chain.segments.iter().find(|segment| {
-            segment.end > self.from || (!segment.sealed && segment.closed_at.is_none() && !segment.begins_epoch)
+            segment.end > self.from
+                || (!segment.sealed && segment.closed_at.is_none() && !segment.begins_epoch)
         });
         let ended = |segment: &Segment| segment.sealed || segment.closed_at.is_some();
         // Behind what looked like the end of a segment that the look says has not ended: nothing to show for now.

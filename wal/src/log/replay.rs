@@ -38,7 +38,13 @@ struct Current {
 
 impl Replay {
     /// Everything at or behind `from` whose time is at or behind `since`.
-    pub(crate) fn new(store: Arc<dyn Store>, chain: Arc<Chain>, from: Position, since: Time, limit: u32) -> Result<Self> {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        chain: Arc<Chain>,
+        from: Position,
+        since: Time,
+        limit: u32,
+    ) -> Result<Self> {
         if from < chain.begins && from != Position::START {
             return Err(Error::new(
                 Kind::Retired,
@@ -52,7 +58,9 @@ impl Replay {
     fn step(&mut self) -> Result<Option<Result<Record>>> {
         loop {
             let Some(current) = &mut self.current else {
-                let Some(segment) = self.chain.segments.get(self.next_segment).cloned() else { return Ok(None) };
+                let Some(segment) = self.chain.segments.get(self.next_segment).cloned() else {
+                    return Ok(None);
+                };
                 self.next_segment += 1;
                 let too_old = segment.times.is_some_and(|(_, greatest)| greatest < self.since);
                 if segment.records == Some(0) || too_old || segment.start() >= self.chain.shown {
@@ -64,12 +72,18 @@ impl Replay {
             match current.walk.next()? {
                 None => self.current = None,
                 Some(Seen::Frame(frame)) => {
-                    let wanted = frame.at >= self.from && frame.header.time >= self.since && !frame.header.own;
+                    let wanted =
+                        frame.at >= self.from && frame.header.time >= self.since && !frame.header.own;
                     if wanted {
                         let record = current.record(&frame, self.chain.identity, self.limit);
                         return match record {
                             // This one record is beyond us; the next one may not be.
-                            Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::Invalid | Kind::Damaged) => {
+                            Err(error)
+                                if matches!(
+                                    error.kind(),
+                                    Kind::Unsupported | Kind::Invalid | Kind::Damaged
+                                ) =>
+                            {
                                 Ok(Some(Err(error)))
                             }
                             other => other.map(|record| Some(Ok(record))),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::chain::Segment;
+use super::look::{Depth, look};
 use super::options::{Compression, MARKS_BYTES, Options};
 use super::source::segment_name;
 use crate::clock::Time;
@@ -19,8 +20,8 @@ use crate::format::totals::Totals;
 use crate::format::{Durability, Handle, Identity, Position, Unsettled};
 use crate::store::{Own, Store, Tail};
 
-/// Shorter payloads are stored as they are.
-const COMPRESS_FROM: usize = 512;
+/// Shorter payloads are stored as they are: what a compressor costs to set up outweighs what they save.
+const COMPRESS_FROM: usize = 4096;
 
 /// The length of a segment that is made from the reserve of a full disk, for retire marks alone.
 const MARKS_SEGMENT_BYTES: u64 = 16 * 1024;
@@ -58,10 +59,12 @@ impl Prepared {
             ));
         }
         let (codec, stored) = match options.compression {
-            Compression::Zstd(level) if payload.len() >= COMPRESS_FROM => match codec::compress(&payload, level) {
-                Some(smaller) => (Codec::Zstd, smaller),
-                None => (Codec::Raw, payload),
-            },
+            Compression::Zstd(level) if payload.len() >= COMPRESS_FROM => {
+                match codec::compress(&payload, level) {
+                    Some(smaller) => (Codec::Zstd, smaller),
+                    None => (Codec::Raw, payload),
+                }
+            }
             _ => (Codec::Raw, payload),
         };
         let payload_check = crc32c::crc32c(&stored);
@@ -285,7 +288,8 @@ impl Writer {
             return Ok(());
         }
         self.idle_said = true;
-        let encoded = encode(self.life(), self.end, self.acked, self.options.block_bytes, Position::START, &[]);
+        let encoded =
+            encode(self.life(), self.end, self.acked, self.options.block_bytes, Position::START, &[]);
         let len = encoded.bytes.len() as u64;
         // Without room for it, the footer will say it.
         let Some(active) = self.active.as_mut().filter(|active| active.room(0) >= len) else { return Ok(()) };
@@ -511,25 +515,30 @@ impl Writer {
     fn settle_exists(&self, base: Position, bytes: &Bytes, exists: Error) -> Result<()> {
         let name = segment_name(base);
         let unknown = |because: Error| {
-            Error::new(Kind::Unknown, "the name is taken, and what is there could not be read").because(because)
+            Error::new(Kind::Unknown, "the name is taken, and what is there could not be read")
+                .because(because)
         };
         let there = self.store.read(&name, 0..bytes.len() as u64 + 1).map_err(unknown)?;
         if there == *bytes {
             return Ok(());
         }
-        match Header::decode(base, &there) {
-            Ok(header) if header.identity == self.identity && header.epoch > self.epoch => Err(Error::new(
-                Kind::Fenced,
-                format!(
-                    "a newer writer has taken this log over; stop, or start again: epoch={} newer={}",
-                    self.epoch, header.epoch
-                ),
-            )
-            .at(name.as_str(), 0)),
-            _ => Err(Error::new(Kind::Unknown, "the name is taken by what this writer did not put")
-                .because(exists)
-                .at(name.as_str(), 0)),
-        }
+        let newer = match Header::decode(base, &there) {
+            Ok(header) if header.identity == self.identity && header.epoch > self.epoch => header.epoch,
+            _ => {
+                let message = "the name is taken by what this writer did not put";
+                return Err(Error::new(Kind::Unknown, message).because(exists).at(name.as_str(), 0));
+            }
+        };
+        // A name below the beginning proves nothing: our group may have been there, become part of the log, been
+        // retired and removed, and the newer segment landed late in the hole. The order matters: first that one was
+        // read, then where the log begins.
+        let begins = look(&*self.store, Position::START, Depth::Quick).map_err(unknown)?.begins();
+        let message = format!(
+            "a newer writer has taken this log over; stop, or start again: epoch={} newer={newer}",
+            self.epoch
+        );
+        let kind = if begins > base { Kind::Unknown } else { Kind::Fenced };
+        Err(Error::new(kind, message).at(name.as_str(), 0))
     }
 }
 

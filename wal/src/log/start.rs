@@ -46,6 +46,7 @@ pub(crate) struct Started {
 /// Starts: returns the writer of a new epoch, and what was found and decided.
 pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>) -> Result<Started> {
     options.check()?;
+    let options = &options.on(&*store);
     // What is damaged is refused before anything is claimed.
     refuse(&look(&*store, given.at_least, Depth::Quick)?, options, given.accepted)?;
     let owner = store.append().map(Append::own).transpose()?;
@@ -76,7 +77,8 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
         };
         match placed.then(|| first.is_in_chain(&*store, given.at_least)).transpose()? {
             Some(Placed::EndsTheChain) => {
-                let writer = Writer::new(store.clone(), options.clone(), &first.header, first.seal, first.next, owner);
+                let writer =
+                    Writer::new(store.clone(), options.clone(), &first.header, first.seal, first.next, owner);
                 tidy(&*store, &survey, epoch)?;
                 let chain = first.chain(&survey);
                 return Ok(Started { writer, chain, survey });
@@ -84,7 +86,9 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
             Some(Placed::Followed(newer)) => {
                 return Err(Error::new(
                     Kind::Fenced,
-                    format!("a newer writer took the log over while this one started: epoch={epoch} newer={newer}"),
+                    format!(
+                        "a newer writer took the log over while this one started: epoch={epoch} newer={newer}"
+                    ),
                 ));
             }
             Some(Placed::NotInChain) | None => {}
@@ -92,7 +96,10 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
     }
     Err(Error::new(
         Kind::Unavailable,
-        format!("other starters were faster {TRIES} times; find out who keeps starting place={}", store.place()),
+        format!(
+            "other starters were faster {TRIES} times; find out who keeps starting place={}",
+            store.place()
+        ),
     ))
 }
 
@@ -106,10 +113,15 @@ fn refuse(survey: &Survey, options: &Options, accepted: &[Range<Position>]) -> R
     if survey.damage_count > LOST_MAX as u64 {
         return Err(Error::new(
             Kind::Invalid,
-            format!("more than {LOST_MAX} ranges are damaged; salvage what is readable into a new log instead"),
+            format!(
+                "more than {LOST_MAX} ranges are damaged; salvage what is readable into a new log instead"
+            ),
         ));
     }
-    if survey.identity.is_some() && !survey.chain.segments.is_empty() && survey.durability != options.durability {
+    if survey.identity.is_some()
+        && !survey.chain.segments.is_empty()
+        && survey.durability != options.durability
+    {
         return Err(Error::new(
             Kind::Invalid,
             format!(
@@ -131,20 +143,22 @@ fn claim(store: &dyn Store, above: u64, token: &[u8; 16]) -> Result<u64> {
             greatest = greatest.max(name::parse_claim(&entry.name).unwrap_or(0));
         }
     }
-    let mut last = None;
     for _ in 0..TRIES {
-        greatest = greatest.checked_add(1).ok_or_else(|| Error::new(Kind::Damaged, "no epoch number is left"))?;
+        greatest =
+            greatest.checked_add(1).ok_or_else(|| Error::new(Kind::Damaged, "no epoch number is left"))?;
         let name = folder.join(&name::claim(greatest))?;
         match store.put(&name, Bytes::copy_from_slice(token)) {
             Ok(()) => return Ok(greatest),
             // Taken, perhaps by our own put; a number more costs nothing.
-            Err(error) if matches!(error.kind(), Kind::Exists | Kind::Unknown) => last = Some(error),
+            Err(error) if matches!(error.kind(), Kind::Exists | Kind::Unknown) => {}
             Err(error) => return Err(error),
         }
     }
-    // A store that answers nothing else is not one to start on.
-    let error = Error::new(Kind::Unavailable, format!("no epoch could be claimed, tried {TRIES} times; start again"));
-    Err(error.because(last.expect("it was tried")))
+    let message = format!(
+        "no epoch could be claimed in {TRIES} tries; the store does not answer place={}",
+        store.place()
+    );
+    Err(Error::new(Kind::Unavailable, message))
 }
 
 /// Makes what is kept durable, on media whose page cache can show what a failed sync lost: writes it again, byte for
@@ -244,7 +258,8 @@ impl First {
     fn plan(survey: &Survey, options: &Options, given: &Given<'_>, epoch: u64, token: [u8; 16]) -> Self {
         let lost: Vec<_> = survey.damages.iter().map(|damage| damage.range.clone()).collect();
         // Behind an accepted loss no name may be met again, so the epoch begins behind all of them.
-        let base = if lost.is_empty() { survey.end } else { survey.files_end.max(given.at_least).max(survey.end) };
+        let base =
+            if lost.is_empty() { survey.end } else { survey.files_end.max(given.at_least).max(survey.end) };
         let base = Position(base.0.next_multiple_of(8));
         let previous = survey.chain.segments.last().map(Segment::as_previous);
         let header = Header {
@@ -371,13 +386,15 @@ impl First {
 /// What may be done once the decision stands, and done again after a crash: cut tails are trimmed, with what was in
 /// them kept in quarantine; what was retired and not yet removed goes; old claims go.
 fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> Result<()> {
-    sweep(store, survey.aside.iter().filter(|aside| aside.because == Because::Retired).map(|aside| aside.base), |base| {
-        survey.aside.iter().any(|aside| aside.base == base && aside.begins_epoch)
-    })?;
+    sweep(
+        store,
+        survey.aside.iter().filter(|aside| aside.because == Because::Retired).map(|aside| aside.base),
+        |base| survey.aside.iter().any(|aside| aside.base == base && aside.begins_epoch),
+    )?;
     let Some(append) = store.append() else {
         return remove_claims_below(store, epoch);
     };
-    for segment in survey.chain.segments.iter().filter(|segment| !segment.sealed && !segment.begins_epoch) {
+    for segment in survey.chain.segments.iter().filter(|segment| !segment.begins_epoch) {
         match trim(store, append, segment) {
             Err(full) if full.kind() == Kind::Full => return Ok(()), // next time
             other => other?,
@@ -389,7 +406,9 @@ fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> Result<()> {
 fn trim(store: &dyn Store, append: &dyn Append, segment: &Segment) -> Result<()> {
     const PART: u64 = 1 << 20;
     let name = segment_name(segment.base);
-    let (cut, len) = (segment.end.since(segment.base), segment.file_len);
+    // A sealed one may still have the zeros behind its footer.
+    let cut = if segment.sealed { segment.next } else { segment.end };
+    let (cut, len) = (cut.since(segment.base), segment.file_len);
     if cut >= len {
         return Ok(());
     }
@@ -436,7 +455,9 @@ fn remove_claims_below(store: &dyn Store, epoch: u64) -> Result<()> {
     for page in store.list(&folder)? {
         for entry in page? {
             let plain = matches!(entry.what, What::File(_));
-            old.extend(name::parse_claim(&entry.name).filter(|&number| plain && number < epoch).map(|_| entry.name));
+            old.extend(
+                name::parse_claim(&entry.name).filter(|&number| plain && number < epoch).map(|_| entry.name),
+            );
         }
     }
     old.iter().try_for_each(|claim| store.remove(&folder.join(claim)?))

@@ -1,7 +1,8 @@
 //! The package's integration tests, in one binary.
 
+mod format;
+mod log;
 mod store_local;
 mod store_local_faults;
 mod simulation;
 mod store_sim;
-mod log;
