@@ -111,7 +111,14 @@ impl Frame {
     /// The handle of its record, in the segment of that life that begins at `base`.
     pub fn handle(&self, life: Life, base: Position) -> Handle {
         let Life { identity, epoch } = life;
-        Handle { identity, epoch, position: self.at, base, stored_len: self.header.stored_len, check: self.check }
+        Handle {
+            identity,
+            epoch,
+            position: self.at,
+            base,
+            stored_len: self.header.stored_len,
+            check: self.check,
+        }
     }
 }
 

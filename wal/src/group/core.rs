@@ -243,6 +243,7 @@ impl Core {
     /// Ends the log: everything that was handed in is written, the active segment is sealed, and only then is the place
     /// given up. What a full disk has no room for is answered with `Full`.
     pub(super) fn close_now(&self) {
+        // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
         self.queue.lock().life.closing();
         while self.turn() == Turn::Did {}
         let mut guard = self.writer.lock();
@@ -335,10 +336,12 @@ impl Core {
             queue.bytes = 0;
             queue.jobs.drain(..).collect()
         };
-        let mut places = places.into_iter();
-        for job in jobs.into_iter().chain(waiting) {
+        // The places are those of the jobs that were at the device; a retirement's is its mark's, which nobody asks for.
+        let places = places.into_iter().map(Some).chain(std::iter::repeat(None));
+        let handed = jobs.into_iter().zip(places).chain(waiting.into_iter().zip(std::iter::repeat(None)));
+        for (job, place) in handed {
             let place = match &job {
-                Job::Append(..) => places.next().unwrap_or(Unsettled::NOWHERE),
+                Job::Append(..) => place.unwrap_or(Unsettled::NOWHERE),
                 _ => Unsettled::NOWHERE,
             };
             // Fenced is answered only when the newer epoch was read at this group's name, so nothing of it landed.
