@@ -155,7 +155,7 @@ impl Log {
     pub fn pin(&self, position: Position) -> Result<Pinned> {
         let mut queue = self.core.queue.lock();
         queue.open()?;
-        let begins = self.core.view.read().begins;
+        let begins = self.core.view.read().begins.max(queue.begins);
         if position < begins && position != Position::START {
             let message = format!("it was retired already: asked={position} begins={begins}");
             return Err(Error::new(Kind::Retired, message));
