@@ -257,7 +257,9 @@ impl Core {
         }
         let mut queue = self.queue.lock();
         let jobs: Vec<Job> = queue.jobs.drain(..).collect();
+        // What was handed in and cannot be written is told by `close` too: its ticket may have been dropped.
         let full = queue.full.take();
+        queue.full = full.clone().filter(|_| jobs.iter().any(|job| prepared(job).is_some()));
         if !matches!(queue.life, Life::Failed(_)) {
             queue.life = Life::Closed;
         }

@@ -204,6 +204,9 @@ impl Log {
     }
 
     /// Writes everything that was handed in, seals, and gives the place up. After it every call fails with `Closed`.
+    ///
+    /// `Full`: there was no room for some of it, which is certainly not in the log. `Unknown`, or what else the log has
+    /// failed with: some of it may not be.
     pub fn close(&self) -> Result<()> {
         {
             let mut queue = self.core.queue.lock();
@@ -217,8 +220,9 @@ impl Log {
             queue.life = Life::Closing;
         }
         self.end();
-        match &self.core.queue.lock().life {
-            Life::Failed(error) => Err(error.clone()),
+        let queue = self.core.queue.lock();
+        match (&queue.life, &queue.full) {
+            (Life::Failed(error), _) | (_, Some(error)) => Err(error.clone()),
             _ => Ok(()),
         }
     }
