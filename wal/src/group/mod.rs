@@ -332,7 +332,10 @@ impl Future for Appending<'_> {
         if queue.has_room(weight(&prepared), log.core.options.queue_bytes_max) {
             return Poll::Ready(Ok(log.enqueue(&mut queue, prepared)));
         }
-        queue.room_wakers.push(context.waker().clone());
+        // A task that asks often waits once.
+        if !queue.room_wakers.iter().any(|waiting| waiting.will_wake(context.waker())) {
+            queue.room_wakers.push(context.waker().clone());
+        }
         drop(queue);
         self.prepared = Some(Ok(prepared));
         Poll::Pending
