@@ -384,7 +384,7 @@ impl<'a> Looking<'a> {
         let Some(found) = here else { return stop(Fault::Missing, false, false) };
         let header = match &found.header {
             Ok((header, _)) => header.clone(),
-            Err(fault) => {
+            Err(_) => {
                 let inside_whole = self.has_bad_header(found);
                 let beyond = self.groups_without_header(index, before.as_ref())?;
                 return Ok(Some(Stop {

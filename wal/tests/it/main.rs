@@ -8,3 +8,4 @@ mod simulation;
 mod store_local;
 mod store_local_faults;
 mod store_sim;
+mod tickets;
