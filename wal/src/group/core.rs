@@ -258,7 +258,9 @@ impl Core {
         }
         let mut queue = self.queue.lock();
         let jobs: Vec<Job> = queue.jobs.drain(..).collect();
+        // What was handed in and cannot be written is told by `close` too: its ticket may have been dropped.
         let full = queue.full.take();
+        queue.full = full.clone().filter(|_| jobs.iter().any(|job| prepared(job).is_some()));
         if !matches!(queue.life, Life::Failed(_)) {
             queue.life = Life::Closed;
         }
@@ -371,8 +373,10 @@ impl Core {
         if let Some(doubt) = &*self.clock_doubt.lock() {
             return Ok(Done::Retired(Err(Error::new(Kind::Unavailable, doubt.clone()))));
         }
-        let needed = self.queue.lock().pins.keys().next().copied().unwrap_or(Position(u64::MAX));
         let (retired, begins) = {
+            // A pin that is asked for from here on finds what is about to go.
+            let mut queue = self.queue.lock();
+            let needed = queue.pins.keys().next().copied().unwrap_or(Position(u64::MAX));
             let view = self.view.read();
             let goes = |segment: &&Segment| {
                 segment.closed_at.is_some_and(|closed_at| closed_at < before) && segment.end <= needed
@@ -382,7 +386,9 @@ impl Core {
             let count = view.segments[..last].iter().take_while(goes).count();
             let retired: Vec<_> =
                 view.segments[..count].iter().map(|segment| (segment.base, segment.begins_epoch)).collect();
-            (retired, view.segments.get(count).map_or(view.begins, |first| first.base))
+            let begins = view.segments.get(count).map_or(view.begins, |first| first.base);
+            queue.begins = queue.begins.max(begins);
+            (retired, begins)
         };
         if !retired.is_empty() {
             writer.mark(begins, self.now())?;

@@ -350,7 +350,7 @@ impl<'a> Looking<'a> {
             match (accepted, verdict, onwards) {
                 (Some(_), _, Some(next)) => at = next,
                 (None, Verdict::Damaged(why), next) => {
-                    let last = || beyond.end.unwrap_or(stop.at).max(self.file_end(stop.file)).max(stop.at);
+                    let last = || self.last_beyond(&stop, &beyond);
                     self.damage(Damage {
                         range: stop.at..next.unwrap_or_else(last),
                         file: segment_name(stop.file).to_string(),
@@ -384,10 +384,8 @@ impl<'a> Looking<'a> {
         let Some(found) = here else { return stop(Fault::Missing, false, false) };
         let header = match &found.header {
             Ok((header, _)) => header.clone(),
-            Err(fault) => {
-                // A file that grows gets its name only once its header is durable; zeros are what other media may show
-                // if the power goes between the two. An object is whole or not there.
-                let inside_whole = self.store.append().is_none() || *fault != HeaderFault::Zeros;
+            Err(_) => {
+                let inside_whole = self.has_bad_header(found);
                 let beyond = self.groups_without_header(index, before.as_ref())?;
                 return Ok(Some(Stop {
                     at: *at,
@@ -562,6 +560,24 @@ impl<'a> Looking<'a> {
         self.found.get(index).filter(|found| found.base == base).map_or(base, |found| base.plus(found.len))
     }
 
+    /// Where damage ends behind which no segment of the chain follows: behind everything that lies there or was promised,
+    /// and never where it begins, for what is lost has a place.
+    fn last_beyond(&self, stop: &Stop, beyond: &Beyond) -> Position {
+        let files = self.alive_beyond(stop.at).map(|found| found.base.plus(found.len)).max();
+        let known = beyond.end.max(files).max(Some(self.file_end(stop.file))).max(Some(self.at_least));
+        known.unwrap_or_default().max(stop.at.plus(1))
+    }
+
+    /// Whether a file has a header that no crash explains: it does not verify, or not in this place.
+    fn has_bad_header(&self, found: &Found) -> bool {
+        // A file that grows gets its name only once its header is durable; zeros are what other media may show if the
+        // power goes between the two. An object is whole or not there.
+        found
+            .header
+            .as_ref()
+            .is_err_and(|fault| self.store.append().is_none() || *fault != HeaderFault::Zeros)
+    }
+
     fn evidence(&self, stop: &Stop) -> (Beyond, Evidence) {
         let mut beyond = stop.beyond;
         let mut anything = stop.bytes;
@@ -577,7 +593,8 @@ impl<'a> Looking<'a> {
         let evidence = Evidence {
             promised: self.at_least > stop.at,
             acked_beyond: beyond.acked > Some(stop.at),
-            inside_whole: stop.inside_whole && stop.bytes,
+            inside_whole: (stop.inside_whole && stop.bytes)
+                || self.alive_beyond(stop.at).any(|found| self.has_bad_header(found)),
             overflow: beyond.end.is_some_and(|end| end.since(stop.at) > self.in_flight()),
             anything: anything || beyond.end.is_some(),
         };
@@ -640,7 +657,12 @@ impl<'a> Looking<'a> {
             claims_max: self.claims_max,
             in_flight: self.in_flight(),
             verified_end: beyond.end.unwrap_or(end).max(end),
-            files_end: self.found.iter().map(|found| found.base.plus(found.len)).max().unwrap_or_default(),
+            files_end: self
+                .found
+                .iter()
+                .map(|found| found.base.plus(found.len.max(1)))
+                .max()
+                .unwrap_or_default(),
             engine_time: engine_time.max(sealed_at.unwrap_or_default()),
             verdict,
             row,

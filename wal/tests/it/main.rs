@@ -1,8 +1,11 @@
 //! The package's integration tests, in one binary.
 
+mod floors;
 mod format;
 mod log;
+mod rules;
 mod simulation;
 mod store_local;
 mod store_local_faults;
 mod store_sim;
+mod tickets;
