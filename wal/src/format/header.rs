@@ -19,6 +19,9 @@ pub const LOST_MAX: usize = 24;
 /// The greatest block that groups can be aligned to.
 pub const BLOCK_BYTES_MAX: u32 = 1 << 24;
 
+/// Every epoch is below this: a number that a file states can be counted up.
+pub const EPOCH_LIMIT: u64 = 1 << 62;
+
 /// The most that a writer can say it may have in flight.
 pub const IN_FLIGHT_BYTES_LIMIT: u64 = 1 << 40;
 
@@ -141,7 +144,8 @@ impl Header {
             && (8..=BLOCK_BYTES_MAX).contains(&self.block_bytes)
             && self.in_flight_bytes_max <= IN_FLIGHT_BYTES_LIMIT
             && self.lost.len() <= LOST_MAX; // H6
-        let before = self.base < Position::LIMIT
+        let before = self.epoch < EPOCH_LIMIT
+            && self.base < Position::LIMIT
             && self.acked <= self.base
             && self.begins <= self.base
             && self.previous.is_none_or(|previous| {

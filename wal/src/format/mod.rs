@@ -65,7 +65,7 @@
 //! - H5: the base is the one in the file's name;
 //! - H6: durability and flags are known; the block is a power of two from 8 to 2^24; in flight is at most 2^40; there
 //!   are at most 24 lost ranges; reserved bytes, and those behind the last lost range, are zero;
-//! - H7: the base is below 2^62; acked, begins and the previous end are at most the base; the previous base is below
+//! - H7: epoch and base are below 2^62; acked, begins and the previous end are at most the base; the previous base is below
 //!   the base and at most the previous end;
 //! - H8: the lost ranges are not empty, go up, do not overlap, and end at or below the base.
 //!
@@ -222,7 +222,7 @@
 //!
 //! A segment's name is its base in 20 decimal digits and `.wal`, so names sort as positions do; an epoch's claim, on
 //! media without a lock, is `epoch/` and 20 digits; what repair takes away goes to `quarantine/`. A name has one
-//! spelling. Others are foreign: they are reported and left alone. [`Handle`] states the bytes and the text of handles.
+//! spelling, and states less than 2^62. Others are foreign: they are reported and left alone. [`Handle`] states the bytes and the text of handles.
 //!
 //! # Versions
 //!

@@ -2,6 +2,7 @@
 //! foreign name.
 
 use super::handle::Position;
+use super::header::EPOCH_LIMIT;
 
 const DIGITS: usize = 20; // of the greatest u64
 const SEGMENT_SUFFIX: &str = ".wal";
@@ -19,7 +20,7 @@ pub fn segment(base: Position) -> String {
 
 /// The base of the segment of that name, if it is one.
 pub fn parse_segment(name: &str) -> Option<Position> {
-    digits(name.strip_suffix(SEGMENT_SUFFIX)?).map(Position)
+    digits(name.strip_suffix(SEGMENT_SUFFIX)?).map(Position).filter(|&base| base < Position::LIMIT)
 }
 
 /// The name of an epoch's claim, in the folder [`CLAIMS`].
@@ -29,7 +30,7 @@ pub fn claim(epoch: u64) -> String {
 
 /// The epoch of the claim of that name, if it is one.
 pub fn parse_claim(name: &str) -> Option<u64> {
-    digits(name)
+    digits(name).filter(|&epoch| epoch < EPOCH_LIMIT)
 }
 
 fn digits(text: &str) -> Option<u64> {
@@ -44,8 +45,11 @@ mod tests {
     #[test]
     fn names_sort_as_positions_and_have_one_spelling() {
         assert!(segment(Position(9)) < segment(Position(10)));
-        assert_eq!(parse_segment(&segment(Position(u64::MAX))), Some(Position(u64::MAX)));
+        let last = Position(Position::LIMIT.0 - 1);
+        assert_eq!(parse_segment(&segment(last)), Some(last));
+        assert_eq!(parse_segment(&segment(Position::LIMIT)), None);
         assert_eq!(parse_claim(&claim(7)), Some(7));
+        assert_eq!(parse_claim(&claim(EPOCH_LIMIT)), None);
         for foreign in
             ["1.wal", "+0000000000000000001.wal", "99999999999999999999.wal", "x", "00000000000000000001.WAL"]
         {

@@ -96,10 +96,8 @@ impl Queue {
     /// On a full disk other jobs overtake the appends, for retiring is what makes room.
     pub(super) fn take(&mut self, group_bytes_max: u64) -> Vec<Job> {
         let other = |job: &Job| !matches!(job, Job::Append(..));
-        if self.full.is_some() {
-            if let Some(at) = self.jobs.iter().position(other) {
-                return self.jobs.remove(at).into_iter().collect();
-            }
+        if let Some(at) = self.jobs.iter().position(other).filter(|_| self.full.is_some()) {
+            return self.jobs.remove(at).into_iter().collect();
         }
         if self.jobs.front().is_some_and(other) {
             return self.jobs.pop_front().into_iter().collect();

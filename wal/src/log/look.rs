@@ -37,18 +37,26 @@ pub enum Depth {
 
 /// Looks at a log. `at_least`: a position that the caller knows was acknowledged.
 ///
-/// Beside a live writer the look is repeated while files go, and damage is believed only if the end of the log has not
-/// moved since the evidence was read.
+/// Beside a live writer the look is repeated while files go. Damage is believed only if the end of the log has not moved
+/// since the evidence was read. And where nobody can be locked out, the beginning is looked up again after the walk: one
+/// from a beginning that has moved on could pass through names that retirement has freed.
 pub fn look(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Survey> {
-    let mut end_before = None;
+    let mut before: Option<(Position, Position)> = None;
     for _ in 0..TRIES {
-        match Looking::new(store, at_least, depth).and_then(Looking::finish) {
-            Ok(survey) if survey.damage_count > 0 && end_before != Some(survey.end) => {
-                end_before = Some(survey.end);
+        let survey = match Looking::new(store, at_least, depth).and_then(Looking::finish) {
+            Err(error) if error.kind() == Kind::NotThere => {
+                before = None;
+                continue;
             }
-            Err(error) if error.kind() == Kind::NotThere => {}
-            other => return other,
+            other => other?,
+        };
+        let (begins, end) = (survey.begins(), survey.end);
+        let same_beginning = before.is_some_and(|(before, _)| before == begins);
+        let same_end = before.is_some_and(|(_, before)| before == end);
+        if (same_beginning || store.append().is_some()) && (same_end || survey.damage_count == 0) {
+            return Ok(survey);
         }
+        before = Some((begins, end));
     }
     Err(Error::new(
         Kind::Unavailable,
@@ -155,8 +163,11 @@ impl<'a> Looking<'a> {
             }
         }
         looking.sort();
-        // Retire marks in what is not proven yet may move the beginning on.
-        let unproven: Vec<usize> = (0..looking.found.len()).filter(|&at| looking.is_unproven(at)).collect();
+        // Retire marks in what is not proven yet may move the beginning on, also in what looks dead: the epoch that seems
+        // to have taken its range may have been begun by a starter that slept, under a name that retiring had freed.
+        let unproven: Vec<usize> = (0..looking.found.len())
+            .filter(|&at| looking.is_unproven(at) || looking.is_dead_with_header(at))
+            .collect();
         for at in unproven {
             let marked = looking.outline(at, None)?.begins.filter(|&marked| marked > looking.begins);
             looking.marks.extend(marked.map(|marked| (marked, looking.found[at].base)));
@@ -299,6 +310,10 @@ impl<'a> Looking<'a> {
             None => self.closers.contains_key(&found.base),
         };
         self.fates[at] == Fate::Alive && found.header.is_ok() && !proven
+    }
+
+    fn is_dead_with_header(&self, at: usize) -> bool {
+        self.fates[at] == Fate::Dead && self.found[at].header.is_ok()
     }
 
     /// The outline of a segment whose header verifies, up to `end` if it is cut there.

@@ -7,9 +7,13 @@ use crate::format::frame::{FRAME_HEADER_BYTES, PAYLOAD_BYTES_LIMIT};
 use crate::format::group::GROUP_HEADER_BYTES;
 use crate::format::totals::Totals;
 use crate::format::{Durability, header};
+use crate::store::Store;
 
 /// Room kept in every segment that grows, so that retiring works when the disk is full.
 pub(crate) const MARKS_BYTES: u64 = 4096;
+
+/// What a device writes whole or not at all.
+const SECTOR_BYTES: u32 = 512;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -39,6 +43,7 @@ pub struct Options {
     pub(crate) idle_after: Duration,
     pub(crate) clock_jump_max: Duration,
     pub(crate) compression: Compression,
+    /// What groups begin on multiples of. Fixed by the medium, see [`Options::on`].
     pub(crate) block_bytes: u32,
 }
 
@@ -55,7 +60,7 @@ impl Default for Options {
             idle_after: Duration::from_millis(20),
             clock_jump_max: Duration::from_secs(24 * 3600),
             compression: if cfg!(feature = "zstd") { Compression::Zstd(1) } else { Compression::Off },
-            block_bytes: 8,
+            block_bytes: SECTOR_BYTES,
         }
     }
 }
@@ -152,6 +157,13 @@ impl Options {
             }
         }
         Ok(())
+    }
+
+    /// The options on a medium. Where files grow, groups begin on sectors, so that no write touches a sector that holds
+    /// anything acknowledged; where objects are put whole, they are packed.
+    pub(crate) fn on(&self, store: &dyn Store) -> Self {
+        let block_bytes = if store.append().is_some() { SECTOR_BYTES } else { 8 };
+        Options { block_bytes, ..self.clone() }
     }
 
     /// Refuses what cannot work together.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::chain::Segment;
+use super::look::{Depth, look};
 use super::options::{Compression, MARKS_BYTES, Options};
 use super::source::segment_name;
 use crate::clock::Time;
@@ -521,19 +522,23 @@ impl Writer {
         if there == *bytes {
             return Ok(());
         }
-        match Header::decode(base, &there) {
-            Ok(header) if header.identity == self.identity && header.epoch > self.epoch => Err(Error::new(
-                Kind::Fenced,
-                format!(
-                    "a newer writer has taken this log over; stop, or start again: epoch={} newer={}",
-                    self.epoch, header.epoch
-                ),
-            )
-            .at(name.as_str(), 0)),
-            _ => Err(Error::new(Kind::Unknown, "the name is taken by what this writer did not put")
-                .because(exists)
-                .at(name.as_str(), 0)),
-        }
+        let newer = match Header::decode(base, &there) {
+            Ok(header) if header.identity == self.identity && header.epoch > self.epoch => header.epoch,
+            _ => {
+                let message = "the name is taken by what this writer did not put";
+                return Err(Error::new(Kind::Unknown, message).because(exists).at(name.as_str(), 0));
+            }
+        };
+        // A name below the beginning proves nothing: our group may have been there, become part of the log, been
+        // retired and removed, and the newer segment landed late in the hole. The order matters: first that one was
+        // read, then where the log begins.
+        let begins = look(&*self.store, Position::START, Depth::Quick).map_err(unknown)?.begins();
+        let message = format!(
+            "a newer writer has taken this log over; stop, or start again: epoch={} newer={newer}",
+            self.epoch
+        );
+        let kind = if begins > base { Kind::Unknown } else { Kind::Fenced };
+        Err(Error::new(kind, message).at(name.as_str(), 0))
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) struct Started {
 /// Starts: returns the writer of a new epoch, and what was found and decided.
 pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>) -> Result<Started> {
     options.check()?;
+    let options = &options.on(&*store);
     // What is damaged is refused before anything is claimed.
     refuse(&look(&*store, given.at_least, Depth::Quick)?, options, given.accepted)?;
     let owner = store.append().map(Append::own).transpose()?;
@@ -393,7 +394,7 @@ fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> Result<()> {
     let Some(append) = store.append() else {
         return remove_claims_below(store, epoch);
     };
-    for segment in survey.chain.segments.iter().filter(|segment| !segment.sealed && !segment.begins_epoch) {
+    for segment in survey.chain.segments.iter().filter(|segment| !segment.begins_epoch) {
         match trim(store, append, segment) {
             Err(full) if full.kind() == Kind::Full => return Ok(()), // next time
             other => other?,
@@ -405,7 +406,9 @@ fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> Result<()> {
 fn trim(store: &dyn Store, append: &dyn Append, segment: &Segment) -> Result<()> {
     const PART: u64 = 1 << 20;
     let name = segment_name(segment.base);
-    let (cut, len) = (segment.end.since(segment.base), segment.file_len);
+    // A sealed one may still have the zeros behind its footer.
+    let cut = if segment.sealed { segment.next } else { segment.end };
+    let (cut, len) = (cut.since(segment.base), segment.file_len);
     if cut >= len {
         return Ok(());
     }

@@ -2,5 +2,6 @@
 
 mod codecs;
 mod forge;
+mod golden;
 mod sample;
 mod walks;

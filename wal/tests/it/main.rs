@@ -4,4 +4,5 @@ mod format;
 mod log;
 mod store_local;
 mod store_local_faults;
+mod simulation;
 mod store_sim;

@@ -3,7 +3,7 @@
 use headwater_wal::format::footer::{self, Footer, IndexEntry};
 use headwater_wal::format::frame::{Codec, FrameHeader, own};
 use headwater_wal::format::group::GroupHeader;
-use headwater_wal::format::header::{Header, HeaderFault, Previous};
+use headwater_wal::format::header::{EPOCH_LIMIT, Header, HeaderFault, Previous};
 use headwater_wal::format::seed::Life;
 use headwater_wal::format::{Durability, Handle, Identity, Position, Unsettled};
 use headwater_wal::{Kind, Time};
@@ -37,7 +37,7 @@ fn any_header() -> impl Strategy<Value = Header> {
                     begins_epoch,
                     whole,
                     token,
-                    epoch,
+                    epoch: epoch % EPOCH_LIMIT,
                     base: Position(base),
                     time: Time(time),
                     acked: Position(acked % (base + 1)),
@@ -457,6 +457,7 @@ fn headers_that_say_what_cannot_be_are_none() {
         ("one range fewer than there is", vec![(120, vec![1, 0, 0, 0])]),
         ("reserved", vec![(124, vec![1])]),
         ("last byte", vec![(511, vec![1])]),
+        ("epoch", vec![word(48, EPOCH_LIMIT)]),
         ("acked", vec![word(72, 4097)]),
         ("begins", vec![word(104, 4097)]),
         ("previous base", vec![word(80, 4096)]),

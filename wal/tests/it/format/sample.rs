@@ -173,7 +173,7 @@ impl Sample {
             next.map(Position),
             position,
             self.header.begins,
-            Time(1_700_000_000_500),
+            Time(self.header.time.0 + 500),
         );
         self.bytes.extend_from_slice(&footer.encode(self.header.life(), position, &self.totals.index));
         self.footer = Some((at..self.len(), footer));

@@ -52,7 +52,9 @@ fn what_was_laid_is_found() {
 
 #[test]
 fn every_flipped_bit_costs_what_it_hit_and_nothing_else() {
-    for (name, sample) in samples() {
+    // The longest of each kind will do: the others are its beginnings.
+    let longest = ["sealed, not trimmed", "object", "an epoch's first"];
+    for (name, sample) in samples().into_iter().filter(|(name, _)| longest.contains(name)) {
         for at in sample.header.body()..sample.len() {
             for bit in 0..8 {
                 println!("{name}: bit {bit} of byte {at}");
