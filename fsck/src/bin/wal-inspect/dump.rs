@@ -310,7 +310,7 @@ impl Dump<'_> {
         }
         self.acked_told = true;
         let note = format!(
-            "what follows is whole, but the log says only of what lies below {acked} that it was acknowledged"
+            "what follows verifies; the log says of what lies below {acked} that it was acknowledged"
         );
         self.item(&Item::Note(note))
     }
