@@ -338,14 +338,12 @@ impl Core {
             queue.bytes = 0;
             queue.jobs.drain(..).collect()
         };
-        // The places are those of the jobs that were at the device; a retirement's is its mark's, which nobody asks for.
-        let places = places.into_iter().map(Some).chain(std::iter::repeat(None));
-        let handed = jobs.into_iter().zip(places).chain(waiting.into_iter().zip(std::iter::repeat(None)));
-        for (job, place) in handed {
-            let place = match &job {
-                Job::Append(..) => place.unwrap_or(Unsettled::NOWHERE),
-                _ => Unsettled::NOWHERE,
-            };
+        // The places are those of the jobs that were handed over. What still waits never had one, also where the group
+        // that failed was one of the log's own.
+        let nowhere = std::iter::repeat(Unsettled::NOWHERE);
+        let handed = jobs.into_iter().zip(places.into_iter().chain(nowhere.clone()));
+        for (job, place) in handed.chain(waiting.into_iter().zip(nowhere)) {
+            let place = if matches!(job, Job::Append(..)) { place } else { Unsettled::NOWHERE };
             // Fenced is answered only when the newer epoch was read at this group's name, so nothing of it landed.
             let answer = match error.kind() {
                 Kind::Fenced => error.clone(),

@@ -3,7 +3,9 @@
 mod floors;
 mod format;
 mod log;
+mod real;
 mod rules;
+mod settled;
 mod simulation;
 mod store_local;
 mod store_local_faults;
