@@ -326,7 +326,7 @@ impl Lives {
     }
 
     /// A call that plans nothing and starts nobody.
-    fn quiet_call(&mut self, writer: &mut Writer) {
+    pub(crate) fn quiet_call(&mut self, writer: &mut Writer) {
         match self.random.below(10) {
             0..5 => {
                 let len = self.len();
