@@ -91,7 +91,7 @@ impl Lives {
             } else {
                 self.plan_a_fault(&process, 40);
             }
-            if self.random.one_in(4) {
+            if !rotten && self.random.one_in(4) {
                 self.visit(&process);
             }
             self.world.rotten_reads(rotten);
