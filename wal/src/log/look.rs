@@ -169,7 +169,15 @@ impl<'a> Looking<'a> {
             .filter(|&at| looking.is_unproven(at) || looking.is_dead_with_header(at))
             .collect();
         for at in unproven {
-            let marked = looking.outline(at, None)?.begins.filter(|&marked| marked > looking.begins);
+            let outline = looking.outline(at, None)?;
+            // An epoch's first segment decides which names are dead. If its footer did not show at first and does now,
+            // what it says counts: the names were sorted without it.
+            let found = &mut looking.found[at];
+            if found.footer.is_none() && found.epoch_next().is_some() && outline.bad_count == 0 {
+                found.footer = outline.footer;
+                looking.sort();
+            }
+            let marked = outline.begins.filter(|&marked| marked > looking.begins);
             looking.marks.extend(marked.map(|marked| (marked, looking.found[at].base)));
         }
         looking.marks.sort_unstable();
