@@ -202,7 +202,9 @@ fn every_ticket_is_answered_while_threads_append_and_the_log_closes() {
                             }
                             appended.fetch_add(1, Ordering::Relaxed);
                         }
-                        mine.into_iter().map(|(text, ticket)| (text, answer(ticket).unwrap()).0).collect::<Vec<_>>()
+                        mine.into_iter()
+                            .map(|(text, ticket)| (text, answer(ticket).unwrap()).0)
+                            .collect::<Vec<_>>()
                     })
                 })
                 .collect();

@@ -62,7 +62,9 @@ fn an_awaitable_append_is_woken_when_room_comes() {
         let waiting: Vec<_> = (0..4)
             .map(|number| {
                 let log = &log;
-                scope.spawn(move || block_on(log.append_async(3, Time(number), kilo())).unwrap().wait().unwrap())
+                scope.spawn(move || {
+                    block_on(log.append_async(3, Time(number), kilo())).unwrap().wait().unwrap()
+                })
             })
             .collect();
         thread::sleep(Duration::from_millis(5));

@@ -62,7 +62,10 @@ fn tickets_are_awaited_on_several_threads_and_answered_in_order() {
                             (text, if number % 2 == 0 { block_on(ticket) } else { ticket.wait() }.unwrap())
                         })
                         .collect();
-                    assert!(handles.is_sorted_by_key(|(_, handle)| handle.position()), "a caller's own order");
+                    assert!(
+                        handles.is_sorted_by_key(|(_, handle)| handle.position()),
+                        "a caller's own order"
+                    );
                     handles
                 })
             })
