@@ -243,6 +243,7 @@ impl Core {
     /// Ends the log: everything that was handed in is written, the active segment is sealed, and only then is the place
     /// given up. What a full disk has no room for is answered with `Full`.
     pub(super) fn close_now(&self) {
+        // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
         self.queue.lock().life.closing();
         while self.turn() == Turn::Did {}
         let mut guard = self.writer.lock();
@@ -337,12 +338,12 @@ impl Core {
             queue.bytes = 0;
             queue.jobs.drain(..).collect()
         };
-        let mut places = places.into_iter();
-        for job in jobs.into_iter().chain(waiting) {
-            let place = match &job {
-                Job::Append(..) => places.next().unwrap_or(Unsettled::NOWHERE),
-                _ => Unsettled::NOWHERE,
-            };
+        // The places are those of the jobs that were handed over. What still waits never had one, also where the group
+        // that failed was one of the log's own.
+        let nowhere = std::iter::repeat(Unsettled::NOWHERE);
+        let handed = jobs.into_iter().zip(places.into_iter().chain(nowhere.clone()));
+        for (job, place) in handed.chain(waiting.into_iter().zip(nowhere)) {
+            let place = if matches!(job, Job::Append(..)) { place } else { Unsettled::NOWHERE };
             // Fenced is answered only when the newer epoch was read at this group's name, so nothing of it landed.
             let answer = match error.kind() {
                 Kind::Fenced => error.clone(),

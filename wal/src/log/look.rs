@@ -436,6 +436,11 @@ impl<'a> Looking<'a> {
             segment.closed_at = Some(time);
             if self.depth == Depth::Full {
                 let outline = self.outline(index, Some(previous.end))?;
+                if outline.bad_count == 0 {
+                    let totals = &outline.totals;
+                    segment.records = Some(totals.records);
+                    segment.times = (totals.records > 0).then_some((totals.least, totals.greatest));
+                }
                 self.damages_in(&segment, &outline, None);
             }
         } else {
@@ -616,6 +621,8 @@ impl<'a> Looking<'a> {
         let end = stop.at;
         let in_chain =
             |base: Position| self.segments.binary_search_by_key(&base, |segment| segment.base).is_ok();
+        let in_damage =
+            |base: Position| base < end || self.damages.iter().any(|damage| damage.range.contains(&base));
         let aside = self.found.iter().zip(&self.fates).filter(|(found, _)| !in_chain(found.base));
         let aside: Vec<Aside> = aside
             .map(|(found, fate)| Aside {
@@ -624,6 +631,7 @@ impl<'a> Looking<'a> {
                 because: match fate {
                     Fate::Retired => Because::Retired,
                     Fate::Dead => Because::Dead,
+                    Fate::Alive if in_damage(found.base) => Because::Damaged,
                     Fate::Alive => Because::Torn,
                 },
                 begins_epoch: found.header().is_some_and(|header| header.begins_epoch),

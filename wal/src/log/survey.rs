@@ -42,6 +42,8 @@ pub enum Because {
     Dead,
     /// It lies beyond the end, and was never acknowledged.
     Torn,
+    /// It lies where the log is damaged, or where a loss was accepted.
+    Damaged,
 }
 
 /// A file of the log that is not part of it.

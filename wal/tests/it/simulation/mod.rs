@@ -2,6 +2,7 @@
 
 mod exhaustive;
 mod model;
+mod random;
 mod tally;
 mod world;
 mod writer;
@@ -56,4 +57,22 @@ fn every_short_life_of_a_process_log_survives_an_end_at_every_operation() {
 #[test]
 fn every_short_life_in_a_bucket_survives_an_end_at_every_operation() {
     every_short_life(false, Durability::Power);
+}
+
+#[test]
+fn every_promise_holds_in_long_lives_full_of_accidents() {
+    keep_quiet_about_planned_panics();
+    let tally = Tally::default();
+    let began = std::time::Instant::now();
+    let only = std::env::var("HEADWATER_SEED").ok().map(|seed| seed.parse().expect("a number"));
+    let first = number("HEADWATER_FIRST", 0);
+    let seeds = only.map_or(first..first + number("HEADWATER_SEEDS", 500), |seed: u64| seed..seed + 1);
+    let tell = std::env::var_os("HEADWATER_TELL").is_some();
+    for seed in seeds {
+        if tell {
+            eprintln!("seed {seed}");
+        }
+        random::run(seed, &tally);
+    }
+    println!("{:?}\n{tally}", began.elapsed());
 }
