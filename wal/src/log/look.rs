@@ -76,13 +76,6 @@ impl Found {
     fn header(&self) -> Option<&Header> {
         self.header.as_ref().ok().map(|(header, _)| header)
     }
-
-    /// Of an epoch's first segment: where the next one begins.
-    fn epoch_next(&self) -> Option<Position> {
-        let header = self.header().filter(|header| header.begins_epoch)?;
-        // If its footer is gone it still takes what its predecessor may have had in flight, as far as is known.
-        Some(self.footer.map_or(self.base.plus(header.in_flight_bytes_max), |(_, footer)| footer.next))
-    }
 }
 
 /// The segment before, as far as it is known.
@@ -287,6 +280,19 @@ impl<'a> Looking<'a> {
         }
     }
 
+    /// Of an epoch's first segment: where the next one begins. If its footer is gone, nothing of its own epoch shall die
+    /// of that; if there is nothing either, it still takes what its predecessor may have had in flight.
+    fn epoch_next(&self, first: &Found) -> Option<Position> {
+        let header = first.header().filter(|header| header.begins_epoch)?;
+        if let Some((_, footer)) = first.footer {
+            return Some(footer.next);
+        }
+        let behind = self.found.partition_point(|found| found.base <= first.base);
+        let of_it = |found: &&Found| found.header().is_some_and(|other| other.epoch == header.epoch);
+        let next = self.found[behind..].iter().find(of_it).map(|found| found.base);
+        Some(next.unwrap_or(first.base.plus(header.in_flight_bytes_max)))
+    }
+
     fn sort(&mut self) {
         let candidates: Vec<Candidate> = self
             .found
@@ -294,7 +300,7 @@ impl<'a> Looking<'a> {
             .map(|found| Candidate {
                 base: found.base,
                 epoch: found.header().map(|header| header.epoch),
-                epoch_next: found.epoch_next(),
+                epoch_next: self.epoch_next(found),
             })
             .collect();
         self.fates = judge::fates(self.begins, &candidates);

@@ -1,5 +1,6 @@
 //! The package's integration tests, in one binary.
 
+mod every_byte;
 mod floors;
 mod format;
 mod log;
