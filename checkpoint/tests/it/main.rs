@@ -53,6 +53,16 @@ fn the_newest_of_the_newest_epoch_is_the_latest_whatever_was_written_last() {
 }
 
 #[test]
+fn of_two_writers_of_one_epoch_one_is_told() {
+    on_every_store(|store| {
+        let (mut one, mut other) = (open(&store, 1), open(&store, 1));
+        one.write("one".into(), Position(1)).unwrap();
+        assert_eq!(other.write("two".into(), Position(1)).unwrap_err().kind(), Kind::Fenced);
+        assert_eq!(latest(&store), (Some((1, 0, "one".into(), 1)), 0));
+    });
+}
+
+#[test]
 fn a_damaged_newest_is_reported_and_passed_over_and_left_alone() {
     on_every_store(|store| {
         let mut checkpoints = open(&store, 1);
