@@ -243,6 +243,7 @@ impl Core {
     /// Ends the log: everything that was handed in is written, the active segment is sealed, and only then is the place
     /// given up. What a full disk has no room for is answered with `Full`.
     pub(super) fn close_now(&self) {
+        // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
         self.queue.lock().life.closing();
         while self.turn() == Turn::Did {}
         let mut guard = self.writer.lock();
@@ -257,7 +258,9 @@ impl Core {
         }
         let mut queue = self.queue.lock();
         let jobs: Vec<Job> = queue.jobs.drain(..).collect();
+        // What was handed in and cannot be written is told by `close` too: its ticket may have been dropped.
         let full = queue.full.take();
+        queue.full = full.clone().filter(|_| jobs.iter().any(|job| prepared(job).is_some()));
         if !matches!(queue.life, Life::Failed(_)) {
             queue.life = Life::Closed;
         }
@@ -335,12 +338,12 @@ impl Core {
             queue.bytes = 0;
             queue.jobs.drain(..).collect()
         };
-        let mut places = places.into_iter();
-        for job in jobs.into_iter().chain(waiting) {
-            let place = match &job {
-                Job::Append(..) => places.next().unwrap_or(Unsettled::NOWHERE),
-                _ => Unsettled::NOWHERE,
-            };
+        // The places are those of the jobs that were handed over. What still waits never had one, also where the group
+        // that failed was one of the log's own.
+        let nowhere = std::iter::repeat(Unsettled::NOWHERE);
+        let handed = jobs.into_iter().zip(places.into_iter().chain(nowhere.clone()));
+        for (job, place) in handed.chain(waiting.into_iter().zip(nowhere)) {
+            let place = if matches!(job, Job::Append(..)) { place } else { Unsettled::NOWHERE };
             // Fenced is answered only when the newer epoch was read at this group's name, so nothing of it landed.
             let answer = match error.kind() {
                 Kind::Fenced => error.clone(),
@@ -368,8 +371,10 @@ impl Core {
         if let Some(doubt) = &*self.clock_doubt.lock() {
             return Ok(Done::Retired(Err(Error::new(Kind::Unavailable, doubt.clone()))));
         }
-        let needed = self.queue.lock().pins.keys().next().copied().unwrap_or(Position(u64::MAX));
         let (retired, begins) = {
+            // A pin that is asked for from here on finds what is about to go.
+            let mut queue = self.queue.lock();
+            let needed = queue.pins.keys().next().copied().unwrap_or(Position(u64::MAX));
             let view = self.view.read();
             let goes = |segment: &&Segment| {
                 segment.closed_at.is_some_and(|closed_at| closed_at < before) && segment.end <= needed
@@ -379,7 +384,9 @@ impl Core {
             let count = view.segments[..last].iter().take_while(goes).count();
             let retired: Vec<_> =
                 view.segments[..count].iter().map(|segment| (segment.base, segment.begins_epoch)).collect();
-            (retired, view.segments.get(count).map_or(view.begins, |first| first.base))
+            let begins = view.segments.get(count).map_or(view.begins, |first| first.base);
+            queue.begins = queue.begins.max(begins);
+            (retired, begins)
         };
         if !retired.is_empty() {
             writer.mark(begins, self.now())?;

@@ -58,6 +58,8 @@ pub(super) struct Queue {
     /// What wants to be told when there is room.
     pub(super) room_wakers: Vec<Waker>,
     pub(super) pins: BTreeMap<Position, usize>,
+    /// Everything below is retired, or about to be.
+    pub(super) begins: Position,
 }
 
 impl Queue {
@@ -69,6 +71,7 @@ impl Queue {
             full: None,
             room_wakers: Vec::new(),
             pins: BTreeMap::new(),
+            begins: Position::START,
         }
     }
 

@@ -76,13 +76,6 @@ impl Found {
     fn header(&self) -> Option<&Header> {
         self.header.as_ref().ok().map(|(header, _)| header)
     }
-
-    /// Of an epoch's first segment: where the next one begins.
-    fn epoch_next(&self) -> Option<Position> {
-        let header = self.header().filter(|header| header.begins_epoch)?;
-        // If its footer is gone it still takes what its predecessor may have had in flight, as far as is known.
-        Some(self.footer.map_or(self.base.plus(header.in_flight_bytes_max), |(_, footer)| footer.next))
-    }
 }
 
 /// The segment before, as far as it is known.
@@ -169,7 +162,15 @@ impl<'a> Looking<'a> {
             .filter(|&at| looking.is_unproven(at) || looking.is_dead_with_header(at))
             .collect();
         for at in unproven {
-            let marked = looking.outline(at, None)?.begins.filter(|&marked| marked > looking.begins);
+            let outline = looking.outline(at, None)?;
+            // An epoch's first segment decides which names are dead. If its footer did not show at first and does now,
+            // what it says counts: the names were sorted without it.
+            let found = &mut looking.found[at];
+            if found.footer.is_none() && found.epoch_next().is_some() && outline.bad_count == 0 {
+                found.footer = outline.footer;
+                looking.sort();
+            }
+            let marked = outline.begins.filter(|&marked| marked > looking.begins);
             looking.marks.extend(marked.map(|marked| (marked, looking.found[at].base)));
         }
         looking.marks.sort_unstable();
@@ -279,6 +280,19 @@ impl<'a> Looking<'a> {
         }
     }
 
+    /// Of an epoch's first segment: where the next one begins. If its footer is gone, nothing of its own epoch shall die
+    /// of that; if there is nothing either, it still takes what its predecessor may have had in flight.
+    fn epoch_next(&self, first: &Found) -> Option<Position> {
+        let header = first.header().filter(|header| header.begins_epoch)?;
+        if let Some((_, footer)) = first.footer {
+            return Some(footer.next);
+        }
+        let behind = self.found.partition_point(|found| found.base <= first.base);
+        let of_it = |found: &&Found| found.header().is_some_and(|other| other.epoch == header.epoch);
+        let next = self.found[behind..].iter().find(of_it).map(|found| found.base);
+        Some(next.unwrap_or(first.base.plus(header.in_flight_bytes_max)))
+    }
+
     fn sort(&mut self) {
         let candidates: Vec<Candidate> = self
             .found
@@ -286,7 +300,7 @@ impl<'a> Looking<'a> {
             .map(|found| Candidate {
                 base: found.base,
                 epoch: found.header().map(|header| header.epoch),
-                epoch_next: found.epoch_next(),
+                epoch_next: self.epoch_next(found),
             })
             .collect();
         self.fates = judge::fates(self.begins, &candidates);
@@ -350,7 +364,7 @@ impl<'a> Looking<'a> {
             match (accepted, verdict, onwards) {
                 (Some(_), _, Some(next)) => at = next,
                 (None, Verdict::Damaged(why), next) => {
-                    let last = || beyond.end.unwrap_or(stop.at).max(self.file_end(stop.file)).max(stop.at);
+                    let last = || self.last_beyond(&stop, &beyond);
                     self.damage(Damage {
                         range: stop.at..next.unwrap_or_else(last),
                         file: segment_name(stop.file).to_string(),
@@ -384,10 +398,8 @@ impl<'a> Looking<'a> {
         let Some(found) = here else { return stop(Fault::Missing, false, false) };
         let header = match &found.header {
             Ok((header, _)) => header.clone(),
-            Err(fault) => {
-                // A file that grows gets its name only once its header is durable; zeros are what other media may show
-                // if the power goes between the two. An object is whole or not there.
-                let inside_whole = self.store.append().is_none() || *fault != HeaderFault::Zeros;
+            Err(_) => {
+                let inside_whole = self.has_bad_header(found);
                 let beyond = self.groups_without_header(index, before.as_ref())?;
                 return Ok(Some(Stop {
                     at: *at,
@@ -562,6 +574,24 @@ impl<'a> Looking<'a> {
         self.found.get(index).filter(|found| found.base == base).map_or(base, |found| base.plus(found.len))
     }
 
+    /// Where damage ends behind which no segment of the chain follows: behind everything that lies there or was promised,
+    /// and never where it begins, for what is lost has a place.
+    fn last_beyond(&self, stop: &Stop, beyond: &Beyond) -> Position {
+        let files = self.alive_beyond(stop.at).map(|found| found.base.plus(found.len)).max();
+        let known = beyond.end.max(files).max(Some(self.file_end(stop.file))).max(Some(self.at_least));
+        known.unwrap_or_default().max(stop.at.plus(1))
+    }
+
+    /// Whether a file has a header that no crash explains: it does not verify, or not in this place.
+    fn has_bad_header(&self, found: &Found) -> bool {
+        // A file that grows gets its name only once its header is durable; zeros are what other media may show if the
+        // power goes between the two. An object is whole or not there.
+        found
+            .header
+            .as_ref()
+            .is_err_and(|fault| self.store.append().is_none() || *fault != HeaderFault::Zeros)
+    }
+
     fn evidence(&self, stop: &Stop) -> (Beyond, Evidence) {
         let mut beyond = stop.beyond;
         let mut anything = stop.bytes;
@@ -577,7 +607,8 @@ impl<'a> Looking<'a> {
         let evidence = Evidence {
             promised: self.at_least > stop.at,
             acked_beyond: beyond.acked > Some(stop.at),
-            inside_whole: stop.inside_whole && stop.bytes,
+            inside_whole: (stop.inside_whole && stop.bytes)
+                || self.alive_beyond(stop.at).any(|found| self.has_bad_header(found)),
             overflow: beyond.end.is_some_and(|end| end.since(stop.at) > self.in_flight()),
             anything: anything || beyond.end.is_some(),
         };
@@ -598,9 +629,8 @@ impl<'a> Looking<'a> {
         let end = stop.at;
         let in_chain =
             |base: Position| self.segments.binary_search_by_key(&base, |segment| segment.base).is_ok();
-        let in_damage = |base: Position| {
-            base < end || self.damages.iter().any(|damage| damage.range.contains(&base))
-        };
+        let in_damage =
+            |base: Position| base < end || self.damages.iter().any(|damage| damage.range.contains(&base));
         let aside = self.found.iter().zip(&self.fates).filter(|(found, _)| !in_chain(found.base));
         let aside: Vec<Aside> = aside
             .map(|(found, fate)| Aside {
@@ -641,7 +671,12 @@ impl<'a> Looking<'a> {
             claims_max: self.claims_max,
             in_flight: self.in_flight(),
             verified_end: beyond.end.unwrap_or(end).max(end),
-            files_end: self.found.iter().map(|found| found.base.plus(found.len)).max().unwrap_or_default(),
+            files_end: self
+                .found
+                .iter()
+                .map(|found| found.base.plus(found.len.max(1)))
+                .max()
+                .unwrap_or_default(),
             engine_time: engine_time.max(sealed_at.unwrap_or_default()),
             verdict,
             row,

@@ -1,10 +1,12 @@
 //! Replaying a log: every record from a position or a time on, oldest first.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
 use super::read::Record;
 use super::source::{File, Reads, segment_name};
+use super::survey::Survey;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::codec;
@@ -27,6 +29,8 @@ pub struct Replay {
     limit: u32,
     next_segment: usize,
     current: Option<Current>,
+    /// What opening found damaged and is not told yet: where it begins, and what to say of it.
+    damages: VecDeque<(Position, Error)>,
     done: bool,
 }
 
@@ -52,12 +56,35 @@ impl Replay {
             ));
         }
         let next_segment = chain.first_reaching(from);
-        Ok(Replay { store, chain, from, since, limit, next_segment, current: None, done: false })
+        Ok(Replay {
+            store,
+            chain,
+            from,
+            since,
+            limit,
+            next_segment,
+            current: None,
+            damages: VecDeque::new(),
+            done: false,
+        })
+    }
+
+    /// Says in its turn what opening found damaged: the chain alone passes over it.
+    #[must_use]
+    pub(crate) fn telling(mut self, survey: &Survey) -> Self {
+        let wanted = survey.damages().iter().filter(|damage| damage.range.end > self.from);
+        self.damages = wanted.map(|damage| (damage.range.start, survey.refusal_for(damage))).collect();
+        self
     }
 
     fn step(&mut self) -> Result<Option<Result<Record>>> {
         loop {
             let Some(current) = &mut self.current else {
+                let next = self.chain.segments.get(self.next_segment).map(|segment| segment.base);
+                let due = |damage: &mut (Position, Error)| next.is_none_or(|next| damage.0 < next);
+                if let Some((_, error)) = self.damages.pop_front_if(due) {
+                    return Ok(Some(Err(error)));
+                }
                 let Some(segment) = self.chain.segments.get(self.next_segment).cloned() else {
                     return Ok(None);
                 };

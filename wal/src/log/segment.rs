@@ -470,7 +470,10 @@ impl Writer {
         let file_len = bytes.len() as u64;
         self.handed = encoded.handles.iter().copied().map(Unsettled).collect();
         if let Err(error) = self.put_settled(header.base, bytes.into()) {
-            return Err(Failed::Dead(error, std::mem::take(&mut self.handed)));
+            let places = std::mem::take(&mut self.handed);
+            // For want of room nothing of it is there, and the name is free for another try.
+            let nothing = error.kind() == Kind::Full;
+            return Err(if nothing { Failed::Full(error) } else { Failed::Dead(error, places) });
         }
         self.handed.clear();
         let segment = Segment {
@@ -499,16 +502,18 @@ impl Writer {
     /// Puts a segment, and settles an answer that was lost: with the same name and the same bytes, or not at all.
     fn put_settled(&self, base: Position, bytes: Bytes) -> Result<()> {
         let name = segment_name(base);
-        let mut last = None;
+        let (mut doubt, mut last) = (None, None);
         for _ in 0..PUT_TRIES {
             match self.store.put(&name, bytes.clone()) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == Kind::Exists => return self.settle_exists(base, &bytes, error),
-                Err(error) if matches!(error.kind(), Kind::Unknown | Kind::Unavailable) => last = Some(error),
-                Err(error) => return Err(error),
+                // Once a put may have landed, only these bytes may be put under this name, whatever hinders them.
+                Err(error) if error.kind() == Kind::Unknown => doubt = Some(error),
+                Err(error) if error.kind() == Kind::Unavailable => last = Some(error),
+                Err(error) => return Err(doubt.unwrap_or(error)),
             }
         }
-        Err(last.expect("it was tried"))
+        Err(doubt.or(last).expect("it was tried"))
     }
 
     /// The name is taken: by our own put whose answer was lost, by the segment that replaced us, or nobody knows.

@@ -1,13 +1,11 @@
 //! Every short sequence of calls, with an end at every operation of the device, and another at every operation of the
 //! recovery.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use headwater_wal::store::sim::{Cut, Fault, When};
 use headwater_wal::{Durability, Options, Time};
 
 use super::tally::Tally;
-use super::world::{End, World, small};
+use super::world::{End, World, replayable, small};
 use super::writer::Writer;
 
 /// A call.
@@ -141,7 +139,8 @@ fn one_end(
             met = end_in_last_call(&world, sequence, fault, point);
             if met {
                 tally.count(format!("points: {fault:?}"));
-                let chosen = |which: usize| fault == Fault::Crash || (number + point) as usize % ENDS.len() == which;
+                let chosen =
+                    |which: usize| fault == Fault::Crash || (number + point) as usize % ENDS.len() == which;
                 for (which, end) in ENDS.into_iter().enumerate().filter(|(which, _)| chosen(*which)) {
                     if scope.growing {
                         each_second_end(scope, &world, end, number + point * 7 + which as u64, tally);
@@ -227,13 +226,4 @@ fn recover_and_go_on(world: &World) {
     writer.leave();
     world.look_around();
     world.recover().die();
-}
-
-/// Tells what to run again if it fails.
-fn replayable(told: &str, world: &World, run: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-        eprintln!("failed: {told}");
-        world.tell();
-        std::panic::resume_unwind(panic)
-    }
 }

@@ -61,6 +61,10 @@ impl Append {
         self.settled == Some(true) || (self.answer == Answer::Acknowledged && self.settled.is_none())
     }
 
+    pub(crate) fn was_shown(&self) -> bool {
+        self.shown
+    }
+
     pub(crate) fn may_be_retired(&self) -> bool {
         self.retirable
     }
@@ -106,7 +110,14 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new(durability: Durability) -> Self {
-        Model { durability, appends: Vec::new(), lives: Vec::new(), begins: Position::START, a_log_failed: false, violation: None }
+        Model {
+            durability,
+            appends: Vec::new(),
+            lives: Vec::new(),
+            begins: Position::START,
+            a_log_failed: false,
+            violation: None,
+        }
     }
 
     pub(crate) fn begin_life(&mut self, epoch: u64, now: Time) -> usize {
@@ -158,8 +169,14 @@ impl Model {
         let epoch = self.lives[append.life].epoch;
         match answer {
             Ok(handle) => {
-                assert!(!self.lives[append.life].failed, "append {id} was acknowledged after its log had failed (P8)");
-                assert!(append.settled != Some(false), "append {id} was acknowledged, and a later start had settled that it is not there (P5)");
+                assert!(
+                    !self.lives[append.life].failed,
+                    "append {id} was acknowledged after its log had failed (P8)"
+                );
+                assert!(
+                    append.settled != Some(false),
+                    "append {id} was acknowledged, and a later start had settled that it is not there (P5)"
+                );
                 assert_eq!(handle.epoch(), epoch, "append {id} has another epoch's handle");
                 assert!(append.handle.is_none_or(|known| known == handle), "append {id} has two handles");
                 append.answer = Answer::Acknowledged;
@@ -173,11 +190,17 @@ impl Model {
                     Kind::Unknown => {
                         append.answer = Answer::Unknown;
                         append.unsettled = error.unsettled().copied();
-                        assert!(append.unsettled.is_some(), "append {id} is unknown, and nothing to settle it with");
+                        assert!(
+                            append.unsettled.is_some(),
+                            "append {id} is unknown, and nothing to settle it with"
+                        );
                     }
                     Kind::Fenced | Kind::Full | Kind::Closed => {
                         append.answer = Answer::Refused(kind);
-                        assert!(append.settled != Some(true), "append {id} answers {kind}, and a later start has it");
+                        assert!(
+                            append.settled != Some(true),
+                            "append {id} answers {kind}, and a later start has it"
+                        );
                     }
                     _ => panic!("append {id} was answered {error:?}"),
                 }
@@ -190,7 +213,10 @@ impl Model {
         let appends = &self.lives[life].appends;
         let acknowledged = |id: &&usize| self.appends[**id].answer == Answer::Acknowledged;
         let positions = || appends.iter().filter(acknowledged).filter_map(|&id| self.appends[id].handle);
-        assert!(positions().is_sorted_by_key(|handle| handle.position()), "acknowledged out of the order of positions (P2)");
+        assert!(
+            positions().is_sorted_by_key(|handle| handle.position()),
+            "acknowledged out of the order of positions (P2)"
+        );
         let last = appends.iter().rposition(|id| acknowledged(&id)).unwrap_or(0);
         for &id in &appends[..last] {
             assert!(!waits(id), "append {id} waits, and a later one was acknowledged (P2)");
@@ -238,12 +264,29 @@ impl Model {
     pub(crate) fn recognise(&self, record: &Record) -> usize {
         let id = id_of(record.time);
         let append = self.appends.get(id).unwrap_or_else(|| panic!("{record:?} was never appended (P3)"));
-        assert!(record.time == append.time && record.kind == append.kind, "{record:?} is not as it was appended (P3)");
+        assert!(
+            record.time == append.time && record.kind == append.kind,
+            "{record:?} is not as it was appended (P3)"
+        );
         assert!(record.payload == append.payload(), "{record:?} has other bytes than append {id} (P3)");
-        assert_eq!(record.handle.epoch(), self.lives[append.life].epoch, "append {id} lies in another epoch (P3)");
-        assert!(append.handle.is_none_or(|handle| handle == record.handle), "append {id} lies elsewhere than told (P3)");
-        assert!(append.settled != Some(false), "append {id} is back after a start had settled that it is not there (P8)");
-        assert!(!matches!(append.answer, Answer::Refused(_)), "append {id} was answered {:?} (P5)", append.answer);
+        assert_eq!(
+            record.handle.epoch(),
+            self.lives[append.life].epoch,
+            "append {id} lies in another epoch (P3)"
+        );
+        assert!(
+            append.handle.is_none_or(|handle| handle == record.handle),
+            "append {id} lies elsewhere than told (P3)"
+        );
+        assert!(
+            append.settled != Some(false),
+            "append {id} is back after a start had settled that it is not there (P8)"
+        );
+        assert!(
+            !matches!(append.answer, Answer::Refused(_)),
+            "append {id} was answered {:?} (P5)",
+            append.answer
+        );
         id
     }
 
@@ -257,9 +300,16 @@ impl Model {
     /// What a started log of this epoch returned, oldest first, holds against everything (P1, P2, P3, P9); what is not
     /// settled yet is settled by it.
     pub(crate) fn recovered(&mut self, epoch: u64, begins: Position, records: &[Record]) {
-        assert!(begins >= self.begins, "the log began at {} once, and begins at {begins} now (P9)", self.begins);
+        assert!(
+            begins >= self.begins,
+            "the log began at {} once, and begins at {begins} now (P9)",
+            self.begins
+        );
         self.begins = begins;
-        assert!(records.is_sorted_by(|one, next| one.position() < next.position()), "not in the order of position (P2)");
+        assert!(
+            records.is_sorted_by(|one, next| one.position() < next.position()),
+            "not in the order of position (P2)"
+        );
         let mut there = BTreeMap::new();
         for record in records {
             let id = self.recognise(record);
@@ -267,10 +317,16 @@ impl Model {
             assert!(record.position() >= begins, "append {id} lies before the log's beginning (P9)");
         }
         for (id, append) in self.appends.iter().enumerate() {
-            if append.must_be_there() && !there.contains_key(&id) && self.lives[append.life].epoch <= epoch {
+            // A log shows of its own life what it acknowledged; what its put came to otherwise, it does not know.
+            let own = self.lives[append.life].epoch == epoch && append.answer == Answer::Acknowledged;
+            let earlier = self.lives[append.life].epoch < epoch && append.must_be_there();
+            if (own || earlier) && !there.contains_key(&id) {
                 let handle = append.handle.expect("what must be there has a place");
                 assert!(handle.position() < begins, "append {id} is lost (P1): {append:?}");
-                assert!(append.retirable, "append {id} was retired, and nobody asked for that (P9): {append:?}");
+                assert!(
+                    append.retirable,
+                    "append {id} was retired, and nobody asked for that (P9): {append:?}"
+                );
             }
         }
         for life in &self.lives {
@@ -279,16 +335,24 @@ impl Model {
             let (Some(&first), Some(&last)) = (found.first(), found.last()) else { continue };
             assert_eq!(found.len(), last - first + 1, "a gap in what epoch {} appended (P2)", life.epoch);
             let positions = handed[first..=last].iter().map(|id| there[id].position());
-            assert!(positions.is_sorted(), "epoch {} is not in the order in which it was appended (P2)", life.epoch);
+            assert!(
+                positions.is_sorted(),
+                "epoch {} is not in the order in which it was appended (P2)",
+                life.epoch
+            );
             for &id in &handed[..first] {
-                assert!(self.appends[id].retirable, "append {id} is missing before later ones of its life (P2)");
+                assert!(
+                    self.appends[id].retirable,
+                    "append {id} is missing before later ones of its life (P2)"
+                );
             }
         }
         for (id, append) in self.appends.iter_mut().enumerate() {
             if self.lives[append.life].epoch < epoch && append.settled.is_none() {
                 let handle = there.get(&id).copied();
                 let retired = append.retirable && handle.is_none() && begins > Position::START;
-                append.settled = (!retired || append.answer == Answer::Refused(Kind::Fenced)).then_some(handle.is_some());
+                append.settled =
+                    (!retired || append.answer == Answer::Refused(Kind::Fenced)).then_some(handle.is_some());
                 append.handle = append.handle.or(handle);
             }
         }
