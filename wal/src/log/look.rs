@@ -166,7 +166,8 @@ impl<'a> Looking<'a> {
             // An epoch's first segment decides which names are dead. If its footer did not show at first and does now,
             // what it says counts: the names were sorted without it.
             let found = &mut looking.found[at];
-            if found.footer.is_none() && found.epoch_next().is_some() && outline.bad_count == 0 {
+            let begins_epoch = found.header().is_some_and(|header| header.begins_epoch);
+            if found.footer.is_none() && begins_epoch && outline.bad_count == 0 {
                 found.footer = outline.footer;
                 looking.sort();
             }
