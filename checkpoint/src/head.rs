@@ -166,8 +166,7 @@ mod tests {
     fn version_1_is_these_bytes() {
         let hex: String = encode(ID, Position(99), b"s").iter().map(|byte| format!("{byte:02x}")).collect();
         // Made by another implementation of the specification.
-        let head =
-            "894857434b500d0a01000000ee76d8bb0300000000000000070000000000000063000000000000000100000014bfbf1473";
+        let head = "894857434b500d0a01000000ee76d8bb0300000000000000070000000000000063000000000000000100000014bfbf1473";
         assert_eq!(hex, head);
     }
 }

@@ -38,8 +38,7 @@ pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Repo
                 Some(file) => file.tell(damage)?,
                 None => "all records at these positions".into(),
             };
-            let refused = refused(damage).then(|| damage.range.clone());
-            findings.push(damaged(&place, damage, lost, refused));
+            findings.push(damaged(&place, damage, lost, refused(damage)));
         }
         unreadable += file.and_then(|file| Some(file.records?.saturating_sub(file.readable))).unwrap_or(0);
     }

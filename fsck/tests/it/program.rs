@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use headwater_wal::store::{Local, Store};
-use headwater_wal::{Depth, Log, Position, Time, look};
+use headwater_wal::{Depth, Handle, Log, Position, Time, look};
 use serde_json::Value;
 
 use crate::specimen::{RECORDS, Specimen, fill, options, payload};
@@ -209,6 +209,22 @@ fn groups_shows_what_lies_behind_the_end() {
     assert!(text.contains("what follows is no part of it"), "{text}");
     assert!(text.contains("bad     a payload that does not verify"), "{text}");
     assert!(!text.contains("BAD"), "torn is not damaged: {text}");
+}
+
+#[test]
+fn groups_shows_what_verifies_behind_a_damage_in_the_active_segment() {
+    let specimen = Specimen::new();
+    let (file, _) = specimen.place(RECORDS as usize - 1);
+    let first = specimen.handles.iter().position(|handle| name(handle) == file).unwrap();
+    specimen.flip(&file, specimen.place(first).1 + 9);
+    let text = lines(&["dump", specimen.text(), "--groups"], 4).join("\n");
+    assert!(text.contains("damaged from here on") && text.contains("BAD     a frame"), "{text}");
+    assert!(text.contains(&specimen.handles[RECORDS as usize - 1].to_string()), "{text}");
+    assert_eq!(code(&["get", specimen.text(), &specimen.handles[RECORDS as usize - 1].to_string()]), 0);
+}
+
+fn name(handle: &Handle) -> String {
+    headwater_wal::format::name::segment(handle.base())
 }
 
 #[test]
