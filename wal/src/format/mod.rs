@@ -201,8 +201,8 @@
 //!
 //! The log is the chain of its segments. All have the same identity and durability. One follows another if it begins
 //! where that one says that the next begins (*next* in its footer), or if it begins an epoch and lies where that one's
-//! valid part ends; it names the base of the one before, the end of its groups, and its seal up to there. A missing,
-//! doubled or swapped segment therefore shows.
+//! valid part ends, or, after an accepted loss, behind every segment there was; and if it names the base of the one
+//! before, the end of its groups, and its seal up to there. A missing, doubled or swapped segment therefore shows.
 //!
 //! An epoch's **first segment** has the flag, is put whole, and holds no groups. It cuts: what the segment before it
 //! holds behind *previous end*, and every segment of an older epoch from its base up to the *next* of its own footer,
