@@ -1,1 +1,38 @@
-//! Being written.
+//! Looks into Headwater's logs and checks them.
+//!
+//! Nothing here ever creates, changes, locks or fences anything, also beside a live writer (promise P7): the only calls
+//! made of a [`Store`](headwater_wal::store::Store) are `list` and `read`.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use headwater_fsck::{Depth, check};
+//! use headwater_wal::store::{Memory, Store};
+//! use headwater_wal::{Log, Options, Position, Time};
+//!
+//! let store: Arc<dyn Store> = Arc::new(Memory::growing());
+//! let log = Log::open(store.clone(), Options::default())?.start(Position::START)?;
+//! log.append(Time(0), "a block")?.wait()?;
+//! log.close()?;
+//!
+//! let report = check(&*store, Position::START, Depth::Full)?;
+//! assert!(report.is_sound());
+//! println!("{report}");
+//! # Ok::<(), headwater_wal::Error>(())
+//! ```
+//!
+//! The program `wal-inspect` (feature `cli`) shows the same to people and, as JSON lines, to other programs.
+
+mod check;
+mod file;
+mod find;
+mod finding;
+mod lost;
+mod report;
+
+pub use check::check;
+pub use file::File;
+pub use find::find;
+pub use finding::{Finding, Severity};
+pub use headwater_wal::Depth;
+pub use report::Report;

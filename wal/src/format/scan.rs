@@ -13,7 +13,7 @@ use super::footer::{
 };
 use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
 use super::group::{self, GROUP_HEADER_BYTES, GroupHeader};
-use super::handle::Position;
+use super::handle::{Handle, Position};
 use super::header::Header;
 use super::seed::{Life, all_zero, last_nonzero, u32_at};
 
@@ -89,6 +89,20 @@ pub enum Seen {
     Bad(Bad),
 }
 
+impl Seen {
+    /// Where what was seen ends, as far as is proven: who has walked to the end of a segment and was told of nothing up
+    /// to there has found zeros in the place of groups.
+    pub fn end(&self) -> Position {
+        match self {
+            Seen::Group { at, header, .. } => at.plus(u64::from(header.group_bytes)),
+            Seen::Frame(frame) => frame.at.plus(frame.header.frame_len()),
+            Seen::Whole { end, .. } => *end,
+            Seen::FooterHead { at, footer } | Seen::Footer { at, footer } => at.plus(footer.footer_len()),
+            Seen::Bad(bad) => bad.range.end,
+        }
+    }
+}
+
 /// A frame that verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -106,6 +120,19 @@ impl Frame {
     /// Where the next thing begins.
     pub fn end(&self) -> Position {
         self.at.plus(self.header.frame_len())
+    }
+
+    /// The handle of its record, in the segment of that life that begins at `base`.
+    pub fn handle(&self, life: Life, base: Position) -> Handle {
+        let Life { identity, epoch } = life;
+        Handle {
+            identity,
+            epoch,
+            position: self.at,
+            base,
+            stored_len: self.header.stored_len,
+            check: self.check,
+        }
     }
 }
 

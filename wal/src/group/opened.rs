@@ -57,11 +57,13 @@ impl Opened {
 
     fn replay_from(&self, from: Position, since: Time) -> Result<Replay> {
         let chain = Arc::new(self.survey.chain().clone());
-        Replay::new(self.store.clone(), chain, from, since, self.options.record_bytes_max)
+        let replay = Replay::new(self.store.clone(), chain, from, since, self.options.record_bytes_max)?;
+        Ok(replay.telling(&self.survey))
     }
 
-    /// Accepts that what is damaged in this range is lost, so that the log can be started without it. The range is
-    /// written into the log for ever.
+    /// Accepts that what is damaged in this range is lost, so that the log can be started without it: take the range from
+    /// [`Damage::range`](crate::Damage), after `wal-inspect check` has said what that costs. Every damage must lie within
+    /// an accepted range. The ranges are written into the log for ever ([`Survey::lost`]).
     #[must_use]
     pub fn accept_loss(mut self, range: Range<Position>) -> Self {
         self.accepted.push(range);
@@ -93,8 +95,7 @@ impl Opened {
 
     fn begin(self, at_least: Position, stepped: bool) -> Result<Core> {
         let Opened { store, options, clock, accepted, .. } = self;
-        let given =
-            Given { at_least, accepted: &accepted, wall: clock.wall(), random: &|| clock.random() };
+        let given = Given { at_least, accepted: &accepted, wall: clock.wall(), random: &|| clock.random() };
         let started = start(store.clone(), &options, &given)?;
         Ok(Core::new(store, options, clock.clone(), started, stepped))
     }

@@ -38,6 +38,15 @@ pub(super) enum Life {
     Failed(Error),
 }
 
+impl Life {
+    /// No more is taken in. What has failed stays failed.
+    pub(super) fn closing(&mut self) {
+        if matches!(self, Life::Running) {
+            *self = Life::Closing;
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) jobs: VecDeque<Job>,
@@ -49,6 +58,8 @@ pub(super) struct Queue {
     /// What wants to be told when there is room.
     pub(super) room_wakers: Vec<Waker>,
     pub(super) pins: BTreeMap<Position, usize>,
+    /// Everything below is retired, or about to be.
+    pub(super) begins: Position,
 }
 
 impl Queue {
@@ -60,6 +71,7 @@ impl Queue {
             full: None,
             room_wakers: Vec::new(),
             pins: BTreeMap::new(),
+            begins: Position::START,
         }
     }
 
@@ -71,7 +83,7 @@ impl Queue {
             Life::Failed(error) if error.kind() == Kind::Fenced => Err(error.clone()),
             Life::Failed(error) => Err(Error::new(
                 Kind::Closed,
-                "the log has failed and acknowledges nothing more; open and start it again",
+                "the log has failed and acknowledges nothing more; drop it, then open and start it again",
             )
             .because(error.clone())),
         }
@@ -84,13 +96,13 @@ impl Queue {
 
     /// Takes what goes to the device next: appends for one group, or one other job.
     ///
-    /// On a full disk other jobs overtake the appends, for retiring is what makes room.
+    /// On a full disk retiring overtakes the appends, for it is what makes room. Sealing does not: who seals wants what
+    /// was appended before to be durable.
     pub(super) fn take(&mut self, group_bytes_max: u64) -> Vec<Job> {
         let other = |job: &Job| !matches!(job, Job::Append(..));
-        if self.full.is_some() {
-            if let Some(at) = self.jobs.iter().position(other) {
-                return self.jobs.remove(at).into_iter().collect();
-            }
+        let retire = |job: &Job| matches!(job, Job::Retire(..));
+        if let Some(at) = self.jobs.iter().position(retire).filter(|_| self.full.is_some()) {
+            return self.jobs.remove(at).into_iter().collect();
         }
         if self.jobs.front().is_some_and(other) {
             return self.jobs.pop_front().into_iter().collect();
@@ -104,6 +116,11 @@ impl Queue {
             taken.extend(self.jobs.pop_front());
         }
         taken
+    }
+
+    /// Whether anything waits that may overtake the appends on a full disk.
+    pub(super) fn wants_to_retire(&self) -> bool {
+        self.jobs.iter().any(|job| matches!(job, Job::Retire(..)))
     }
 
     /// Gives taken jobs back, to their old places.

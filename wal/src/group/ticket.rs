@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::core::Core;
+use super::core::{Core, wake};
 use crate::error::Result;
 use crate::format::Handle;
 
@@ -39,9 +39,7 @@ impl<T: Clone> Slot<T> {
             self.given.notify_all();
             state.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        waker.into_iter().for_each(wake);
     }
 
     pub(super) fn answer(&self) -> Option<Result<T>> {
@@ -108,7 +106,8 @@ impl Ticket {
 
     /// Waits so long; the ticket comes back if there is no answer yet.
     pub fn wait_for(self, at_most: Duration) -> Result<Result<Handle>, Ticket> {
-        match self.slot.wait_until(Instant::now() + at_most) {
+        let Some(deadline) = Instant::now().checked_add(at_most) else { return Ok(self.wait()) };
+        match self.slot.wait_until(deadline) {
             Some(answer) => Ok(answer),
             None => Err(self),
         }

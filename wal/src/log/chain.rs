@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::clock::Time;
+use crate::format::Position;
 use crate::format::header::Previous;
 use crate::format::seed::Life;
-use crate::format::Position;
 
 /// A segment of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]

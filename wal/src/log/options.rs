@@ -7,9 +7,13 @@ use crate::format::frame::{FRAME_HEADER_BYTES, PAYLOAD_BYTES_LIMIT};
 use crate::format::group::GROUP_HEADER_BYTES;
 use crate::format::totals::Totals;
 use crate::format::{Durability, header};
+use crate::store::Store;
 
 /// Room kept in every segment that grows, so that retiring works when the disk is full.
 pub(crate) const MARKS_BYTES: u64 = 4096;
+
+/// What a device writes whole or not at all.
+const SECTOR_BYTES: u32 = 512;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -25,7 +29,7 @@ pub enum Compression {
 
 /// The choices of a log.
 ///
-/// Fixed, with reasons: the bytes are little-endian and checked with CRC-32C; a payload below 512 bytes is never
+/// Fixed, with reasons: the bytes are little-endian and checked with CRC-32C; a payload below 4 KiB is never
 /// compressed, since it hardly ever pays; the sparse index has an entry for every 64 KiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -39,6 +43,7 @@ pub struct Options {
     pub(crate) idle_after: Duration,
     pub(crate) clock_jump_max: Duration,
     pub(crate) compression: Compression,
+    /// What groups begin on multiples of. Fixed by the medium, see [`Options::on`].
     pub(crate) block_bytes: u32,
 }
 
@@ -55,7 +60,7 @@ impl Default for Options {
             idle_after: Duration::from_millis(20),
             clock_jump_max: Duration::from_secs(24 * 3600),
             compression: if cfg!(feature = "zstd") { Compression::Zstd(1) } else { Compression::Off },
-            block_bytes: 8,
+            block_bytes: SECTOR_BYTES,
         }
     }
 }
@@ -68,28 +73,31 @@ macro_rules! setters {
 
 impl Options {
     setters! {
-        /// What an acknowledgement outlives; for a log that exists it must be what the log was created with.
+        /// What an acknowledgement outlives; for a log that exists it must be what the log was created with. `Power`
+        /// unless said otherwise.
         durability: Durability;
-        /// How long a segment gets before the next one begins. A larger record gets a segment of its own.
+        /// How long a segment gets before the next one begins: 64 MiB, from 8 KiB to 1 TiB. A larger record gets a segment
+        /// of its own. Whole segments are what is retired, and what a disk must have room for.
         segment_bytes: u64;
-        /// How old a segment gets, by the engine's time, before it is sealed, also an idle one.
+        /// How old a segment gets, by the engine's time, before it is sealed, also an idle one: an hour.
         segment_age: Duration;
-        /// The longest payload that is taken, and the longest that is read.
+        /// The longest payload that is taken, and the longest that is read: 64 MiB, at most 1 GiB.
         record_bytes_max: u32;
-        /// How many bytes of frames share a sync or a put, at most; one larger record goes alone.
+        /// How many bytes of frames share a sync or a put, at most: 4 MiB; one larger record goes alone.
         group_bytes_max: u64;
-        /// How many bytes of payloads wait for the device, at most; then appends wait for room.
+        /// How many bytes of frames wait for the device or are there, at most: 64 MiB; then appends wait for room. One
+        /// larger record is taken in alone.
         queue_bytes_max: u64;
         /// How many bytes may be at the device without an acknowledgement (`Process`: without a sync). It is raised to
-        /// what the largest record needs.
+        /// what the largest record needs, so that it is a little more than `record_bytes_max`, or 16 MiB if that is more.
         in_flight_bytes_max: u64;
         /// How long the writer is idle before it says in the log that everything was acknowledged (and, in a log of
-        /// durability `Process`, syncs it).
+        /// durability `Process`, syncs it): 20 ms.
         idle_after: Duration;
         /// How far the wall clock may have gone between two lives of the log before retiring by time waits for
-        /// [`confirm_clock`](crate::Log::confirm_clock).
+        /// [`confirm_clock`](crate::Log::confirm_clock): a day.
         clock_jump_max: Duration;
-        /// How payloads are stored.
+        /// How payloads are stored: by zstd at level 1, or as they are in a build without the feature `zstd`.
         compression: Compression;
     }
 
@@ -112,8 +120,10 @@ impl Options {
 
     fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let wrong = |want: &str| invalid(format!("option {key} wants {want}: value={value:?}"));
-        let bytes = || parse_bytes(value).ok_or_else(|| wrong("a number of bytes such as 65536, 64KiB or 16MiB"));
-        let duration = || parse_duration(value).ok_or_else(|| wrong("a duration such as 20ms, 5s, 10m, 1h or 7d"));
+        let bytes =
+            || parse_bytes(value).ok_or_else(|| wrong("a number of bytes such as 65536, 64KiB or 16MiB"));
+        let duration =
+            || parse_duration(value).ok_or_else(|| wrong("a duration such as 20ms, 5s, 10m, 1h or 7d"));
         match key {
             "durability" => {
                 self.durability = match value {
@@ -141,7 +151,10 @@ impl Options {
                 }
             }
             _ => {
-                let near = KEYS.iter().min_by_key(|known| distance(known, key)).filter(|near| distance(near, key) <= 4);
+                let near = KEYS
+                    .iter()
+                    .min_by_key(|known| distance(known, key))
+                    .filter(|near| distance(near, key) <= 4);
                 let hint = near.map_or(String::new(), |near| format!(", did you mean {near}?"));
                 return Err(invalid(format!("an option that is not known{hint} option={key:?}")));
             }
@@ -149,9 +162,17 @@ impl Options {
         Ok(())
     }
 
+    /// The options on a medium. Where files grow, groups begin on sectors, so that no write touches a sector that holds
+    /// anything acknowledged; where objects are put whole, they are packed.
+    pub(crate) fn on(&self, store: &dyn Store) -> Self {
+        let block_bytes = if store.append().is_some() { SECTOR_BYTES } else { 8 };
+        Options { block_bytes, ..self.clone() }
+    }
+
     /// Refuses what cannot work together.
     pub(crate) fn check(&self) -> Result<()> {
-        let refuse = |what: &str| Err(invalid(format!("options do not fit together: {what}: options={self:?}")));
+        let refuse =
+            |what: &str| Err(invalid(format!("options do not fit together: {what}: options={self:?}")));
         let least = self.segment_len(GROUP_HEADER_BYTES + FRAME_HEADER_BYTES + 64);
         if self.segment_bytes < least || self.segment_bytes > 1 << 40 {
             return refuse("segment_bytes is from 8KiB to 1TiB");
@@ -253,7 +274,9 @@ mod tests {
 
     #[test]
     fn text_sets_options_and_refuses_what_it_does_not_know() {
-        let options = Options::from_text("segment_bytes=16MiB&durability=process&idle_after=5s&compression=off").unwrap();
+        let options =
+            Options::from_text("segment_bytes=16MiB&durability=process&idle_after=5s&compression=off")
+                .unwrap();
         assert_eq!(
             options,
             Options::default()

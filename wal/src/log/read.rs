@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::chain::{Chain, Lies};
 use super::look::{Depth, look};
 use super::source::segment_name;
+use super::survey::Survey;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::codec;
@@ -50,11 +51,46 @@ pub(crate) fn read(store: &dyn Store, handle: &Handle, limit: u32) -> Result<Rec
     match read_at(store, handle, handle.base, limit) {
         Err(error) if matches!(error.kind(), Kind::NotThere | Kind::Damaged) => {
             let survey = look(store, Position::START, Depth::Quick)?;
-            let base = locate(survey.chain(), handle)?;
-            if base == handle.base { Err(error) } else { read_at(store, handle, base, limit) }
+            match locate(survey.chain(), handle) {
+                Ok(base) if base != handle.base => read_at(store, handle, base, limit),
+                Ok(_) => Err(lost(error)),
+                // The log seems to end before the record, as a torn one does; but the handle says that the record was
+                // acknowledged, so its bytes are damaged.
+                Err(_) if is_damaged(&survey, handle) => Err(lost(error)),
+                Err(_) if error.kind() == Kind::Damaged && is_promised(&survey, handle) => Err(error),
+                Err(other) => Err(other),
+            }
         }
         other => other,
     }
+}
+
+/// What a read that found nothing means where the chain has the record: a file, or a part of it, is gone.
+pub(crate) fn lost(error: Error) -> Error {
+    match error.kind() {
+        Kind::NotThere => {
+            let message =
+                "the log has this record, and its file has gone or ends before it; run `wal-inspect check`";
+            Error::new(Kind::Damaged, message).because(error)
+        }
+        _ => error,
+    }
+}
+
+fn is_ours(survey: &Survey, handle: &Handle) -> bool {
+    survey.identity().is_some_and(|identity| identity.short() == handle.identity)
+}
+
+/// Whether the place of the handle is damaged.
+fn is_damaged(survey: &Survey, handle: &Handle) -> bool {
+    let hit = survey.damages().iter().any(|damage| damage.range.contains(&handle.position));
+    hit && is_ours(survey, handle)
+}
+
+/// Whether the place of the handle would be damaged if the handle were given as a promise: it is of the last writer's
+/// epoch, and lies where the log seems to end.
+fn is_promised(survey: &Survey, handle: &Handle) -> bool {
+    is_ours(survey, handle) && handle.epoch == survey.epoch() && handle.end() > survey.end()
 }
 
 /// The base of the segment that holds the handle's record, in a chain that is known, so that what was cut is told from
@@ -62,14 +98,20 @@ pub(crate) fn read(store: &dyn Store, handle: &Handle, limit: u32) -> Result<Rec
 pub(crate) fn locate(chain: &Chain, handle: &Handle) -> Result<Position> {
     let refuse = |kind, message: String| Err(Error::new(kind, format!("{message} handle={handle}")));
     if handle.identity != chain.identity {
-        let message =
-            format!("the handle is of another log: this={:016x} its={:016x}", chain.identity, handle.identity);
+        let message = format!(
+            "the handle is of another log: this={:016x} its={:016x}",
+            chain.identity, handle.identity
+        );
         return refuse(Kind::Invalid, message);
     }
     match chain.at(handle.position) {
-        Lies::Retired => refuse(Kind::Retired, format!("the record was retired: the log begins at {}", chain.begins)),
+        Lies::Retired => {
+            refuse(Kind::Retired, format!("the record was retired: the log begins at {}", chain.begins))
+        }
         Lies::In(segment)
-            if segment.epoch == handle.epoch && handle.end() <= segment.end && handle.end() <= chain.shown =>
+            if segment.epoch == handle.epoch
+                && handle.end() <= segment.end
+                && handle.end() <= chain.shown =>
         {
             Ok(segment.base)
         }
@@ -95,7 +137,8 @@ pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit:
         return Err(Error::new(Kind::Invalid, message));
     }
     let Some(offset) = handle.position.0.checked_sub(base.0) else {
-        return Err(Error::new(Kind::Invalid, format!("a handle lies before its own segment: handle={handle}")));
+        let message = format!("the handle's hint of its segment is wrong: handle={handle}");
+        return Err(Error::new(Kind::NotThere, message));
     };
     let len = FRAME_HEADER_BYTES + u64::from(handle.stored_len);
     let bytes = store.read(&name, offset..offset.saturating_add(len))?;
@@ -109,17 +152,22 @@ pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit:
             .at(name.as_str(), offset));
     }
     let Some((header, check)) = FrameHeader::decode(life, handle.position, &bytes) else {
-        return Err(damaged("no record of the handle's log and epoch begins here: the log is damaged, or the handle is"));
+        return Err(damaged(
+            "no record of the handle's log and epoch begins here: the log is damaged, or the handle is",
+        ));
     };
     if check != handle.check || header.stored_len != handle.stored_len || header.own {
-        let message = format!("another record lies here: check={check:08x} len={} handle={handle}", header.stored_len);
+        let message =
+            format!("another record lies here: check={check:08x} len={} handle={handle}", header.stored_len);
         return Err(Error::new(Kind::Invalid, message).at(name.as_str(), offset));
     }
     let stored = bytes.slice(FRAME_HEADER_BYTES as usize..);
-    if stored.len() as u64 != u64::from(header.stored_len) || crc32c::crc32c(&stored) != header.payload_check {
+    if stored.len() as u64 != u64::from(header.stored_len) || crc32c::crc32c(&stored) != header.payload_check
+    {
         return Err(damaged("the record's payload does not verify"));
     }
-    let payload = codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
+    let payload =
+        codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
     let handle = Handle { base, ..*handle };
     Ok(Record { handle, time: header.time, kind: header.kind, payload })
 }

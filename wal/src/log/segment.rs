@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::chain::Segment;
+use super::look::{Depth, look};
 use super::options::{Compression, MARKS_BYTES, Options};
 use super::source::segment_name;
 use crate::clock::Time;
@@ -19,8 +20,8 @@ use crate::format::totals::Totals;
 use crate::format::{Durability, Handle, Identity, Position, Unsettled};
 use crate::store::{Own, Store, Tail};
 
-/// Shorter payloads are stored as they are.
-const COMPRESS_FROM: usize = 512;
+/// Shorter payloads are stored as they are: what a compressor costs to set up outweighs what they save.
+const COMPRESS_FROM: usize = 4096;
 
 /// The length of a segment that is made from the reserve of a full disk, for retire marks alone.
 const MARKS_SEGMENT_BYTES: u64 = 16 * 1024;
@@ -58,10 +59,12 @@ impl Prepared {
             ));
         }
         let (codec, stored) = match options.compression {
-            Compression::Zstd(level) if payload.len() >= COMPRESS_FROM => match codec::compress(&payload, level) {
-                Some(smaller) => (Codec::Zstd, smaller),
-                None => (Codec::Raw, payload),
-            },
+            Compression::Zstd(level) if payload.len() >= COMPRESS_FROM => {
+                match codec::compress(&payload, level) {
+                    Some(smaller) => (Codec::Zstd, smaller),
+                    None => (Codec::Raw, payload),
+                }
+            }
             _ => (Codec::Raw, payload),
         };
         let payload_check = crc32c::crc32c(&stored);
@@ -234,7 +237,6 @@ impl Writer {
         assert!(begins >= self.begins && begins <= self.next, "a log begins where a segment begins");
         let records = [Prepared::retire_mark(begins, now)];
         let group = (GROUP_HEADER_BYTES + records[0].frame_len()).next_multiple_of(self.block());
-        // The segment that the mark opens, if it must, already begins with it in its header; the mark says it again.
         let result = match self.store.clone().append() {
             None => self.put_group(&records, now),
             Some(_) => self.append_group(&records, group, true, now),
@@ -285,10 +287,13 @@ impl Writer {
             return Ok(());
         }
         self.idle_said = true;
-        let encoded = encode(self.life(), self.end, self.acked, self.options.block_bytes, Position::START, &[]);
+        let encoded =
+            encode(self.life(), self.end, self.acked, self.options.block_bytes, Position::START, &[]);
         let len = encoded.bytes.len() as u64;
         // Without room for it, the footer will say it.
-        let Some(active) = self.active.as_mut().filter(|active| active.room(0) >= len) else { return Ok(()) };
+        let Some(active) = self.active.as_mut().filter(|active| active.room(MARKS_BYTES) >= len) else {
+            return Ok(());
+        };
         active.tail.write(active.offset, &[&encoded.bytes])?;
         active.tail.sync()?;
         active.totals.group(self.end, &encoded.header, encoded.check);
@@ -306,7 +311,9 @@ impl Writer {
         now: Time,
     ) -> Result<Vec<Handle>, Failed> {
         let kept = if mark { 0 } else { MARKS_BYTES };
-        let fits = |active: &Active| active.room(kept) >= group && (mark || !active.marks_only);
+        let young = |active: &Active| now < active.header.time.after(self.options.segment_age);
+        let fits =
+            |active: &Active| active.room(kept) >= group && (mark || (!active.marks_only && young(active)));
         if !self.active.as_ref().is_some_and(fits) {
             self.roll(group, mark, now)?;
         }
@@ -466,7 +473,10 @@ impl Writer {
         let file_len = bytes.len() as u64;
         self.handed = encoded.handles.iter().copied().map(Unsettled).collect();
         if let Err(error) = self.put_settled(header.base, bytes.into()) {
-            return Err(Failed::Dead(error, std::mem::take(&mut self.handed)));
+            let places = std::mem::take(&mut self.handed);
+            // For want of room nothing of it is there, and the name is free for another try.
+            let nothing = error.kind() == Kind::Full;
+            return Err(if nothing { Failed::Full(error) } else { Failed::Dead(error, places) });
         }
         self.handed.clear();
         let segment = Segment {
@@ -495,41 +505,48 @@ impl Writer {
     /// Puts a segment, and settles an answer that was lost: with the same name and the same bytes, or not at all.
     fn put_settled(&self, base: Position, bytes: Bytes) -> Result<()> {
         let name = segment_name(base);
-        let mut last = None;
+        let (mut doubt, mut last) = (None, None);
         for _ in 0..PUT_TRIES {
             match self.store.put(&name, bytes.clone()) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == Kind::Exists => return self.settle_exists(base, &bytes, error),
-                Err(error) if matches!(error.kind(), Kind::Unknown | Kind::Unavailable) => last = Some(error),
-                Err(error) => return Err(error),
+                // Once a put may have landed, only these bytes may be put under this name, whatever hinders them.
+                Err(error) if error.kind() == Kind::Unknown => doubt = Some(error),
+                Err(error) if error.kind() == Kind::Unavailable => last = Some(error),
+                Err(error) => return Err(doubt.unwrap_or(error)),
             }
         }
-        Err(last.expect("it was tried"))
+        Err(doubt.or(last).expect("it was tried"))
     }
 
     /// The name is taken: by our own put whose answer was lost, by the segment that replaced us, or nobody knows.
     fn settle_exists(&self, base: Position, bytes: &Bytes, exists: Error) -> Result<()> {
         let name = segment_name(base);
         let unknown = |because: Error| {
-            Error::new(Kind::Unknown, "the name is taken, and what is there could not be read").because(because)
+            Error::new(Kind::Unknown, "the name is taken, and what is there could not be read")
+                .because(because)
         };
         let there = self.store.read(&name, 0..bytes.len() as u64 + 1).map_err(unknown)?;
         if there == *bytes {
             return Ok(());
         }
-        match Header::decode(base, &there) {
-            Ok(header) if header.identity == self.identity && header.epoch > self.epoch => Err(Error::new(
-                Kind::Fenced,
-                format!(
-                    "a newer writer has taken this log over; stop, or start again: epoch={} newer={}",
-                    self.epoch, header.epoch
-                ),
-            )
-            .at(name.as_str(), 0)),
-            _ => Err(Error::new(Kind::Unknown, "the name is taken by what this writer did not put")
-                .because(exists)
-                .at(name.as_str(), 0)),
-        }
+        let newer = match Header::decode(base, &there) {
+            Ok(header) if header.identity == self.identity && header.epoch > self.epoch => header.epoch,
+            _ => {
+                let message = "the name is taken by what this writer did not put";
+                return Err(Error::new(Kind::Unknown, message).because(exists).at(name.as_str(), 0));
+            }
+        };
+        // A name below the beginning proves nothing: our group may have been there, become part of the log, been
+        // retired and removed, and the newer segment landed late in the hole. The order matters: first that one was
+        // read, then where the log begins.
+        let begins = look(&*self.store, Position::START, Depth::Quick).map_err(unknown)?.begins();
+        let message = format!(
+            "a newer writer has taken this log over; stop, or start again: epoch={} newer={newer}",
+            self.epoch
+        );
+        let kind = if begins > base { Kind::Unknown } else { Kind::Fenced };
+        Err(Error::new(kind, message).at(name.as_str(), 0))
     }
 }
 

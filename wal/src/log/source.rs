@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{Error, Kind, Result};
+use crate::format::Position;
 use crate::format::name;
 use crate::format::scan::Source;
-use crate::format::Position;
 use crate::store::{Name, Store};
 
 const WINDOW: u64 = 256 * 1024;
@@ -57,8 +57,10 @@ impl<R: Reads> File<R> {
             // A small value does not keep a whole window alive.
             Some(part) if len * 4 < self.window.len() => Ok(Bytes::copy_from_slice(part)),
             Some(_) => Ok(self.window.slice(from..from + len)),
-            None => Err(Error::new(Kind::Unavailable, "the file became shorter while it was read; try again")
-                .at(self.name.as_str(), offset)),
+            None => {
+                Err(Error::new(Kind::Unavailable, "the file became shorter while it was read; try again")
+                    .at(self.name.as_str(), offset))
+            }
         }
     }
 

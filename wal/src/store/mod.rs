@@ -120,7 +120,8 @@ pub enum What {
 
 /// A medium whose files grow and sync.
 ///
-/// Whoever calls anything here but [`own`](Append::own) holds the guard that `own` returned.
+/// Whoever calls anything here but [`own`](Append::own) holds the guard that `own` returned; without one the answer
+/// is `Invalid`.
 pub trait Append: fmt::Debug + Send + Sync {
     /// Takes the place over until the guard is dropped, against other processes and against others in this process;
     /// `Locked` names the holder. Leftovers of calls that a crash cut short are swept. Creates the place if it does
@@ -165,7 +166,8 @@ pub trait Own: fmt::Debug + Send + Sync {
 /// A file that grows.
 ///
 /// After any error the file's unsynced bytes are in doubt for good: a later sync that succeeds proves nothing about
-/// them (Linux reports a failed write-back once and then calls the pages clean). Nobody may retry.
+/// them (Linux reports a failed write-back once and then calls the pages clean). Nobody may retry. The first error is
+/// `Unknown`, but for a call that is `Invalid` and did nothing.
 pub trait Tail: fmt::Debug + Send + Sync {
     /// Writes the parts one after the other at `offset`, all of them or an error; not durable.
     fn write(&self, offset: u64, parts: &[&[u8]]) -> Result<()>;
@@ -173,6 +175,6 @@ pub trait Tail: fmt::Debug + Send + Sync {
     /// Makes everything written durable.
     fn sync(&self) -> Result<()>;
 
-    /// Cuts the file to `len` bytes; durable on return.
+    /// Cuts the file to `len` bytes; durable on return. `Invalid` if it has not so many.
     fn trim(&self, len: u64) -> Result<()>;
 }

@@ -477,7 +477,9 @@ fn a_file_made_ahead_is_used_by_the_next_create_of_its_length(store: &dyn Store,
     append.create(&name("c"), b"head", 8192).unwrap();
     for file in ["b", "c"] {
         let bytes = all(store, file);
-        assert!(bytes.starts_with(b"head") && bytes[4..].iter().all(|&byte| byte == 0) && bytes.len() == 8192);
+        assert!(
+            bytes.starts_with(b"head") && bytes[4..].iter().all(|&byte| byte == 0) && bytes.len() == 8192
+        );
     }
     append.ahead(100).unwrap();
     append.ahead(0).unwrap();

@@ -7,7 +7,11 @@ use headwater_wal::store::{Local, Memory, Store};
 use headwater_wal::{Compression, Kind, Log, Options, Position, Reader, Record, Time};
 
 fn small() -> Options {
-    Options::default().segment_bytes(16 << 10).record_bytes_max(64 << 10).group_bytes_max(4 << 10).compression(Compression::Off)
+    Options::default()
+        .segment_bytes(16 << 10)
+        .record_bytes_max(64 << 10)
+        .group_bytes_max(4 << 10)
+        .compression(Compression::Off)
 }
 
 fn start(store: &Arc<dyn Store>) -> Log {
@@ -55,7 +59,8 @@ fn what_was_acknowledged_is_there_again_in_order() {
         assert_eq!(payloads(reader.follow(Position::START)), all);
         let log = start(&store);
         assert_eq!(payloads(log.replay(handles[73].position()).unwrap()), all[73..]);
-        let late: Vec<_> = all.iter().filter(|text| text.split('-').nth(1).unwrap().parse::<u32>().unwrap() >= 40).collect();
+        let late: Vec<_> =
+            all.iter().filter(|text| text.split('-').nth(1).unwrap().parse::<u32>().unwrap() >= 40).collect();
         assert_eq!(payloads(log.replay_since(Time(40)).unwrap()).iter().collect::<Vec<_>>(), late);
     });
 }

@@ -40,13 +40,15 @@ struct Run {
     answer: Option<String>,
     /// Whether the fault was met at all; past the last call of its kind it is not.
     met: bool,
+    /// The calls that strace saw.
+    trace: String,
 }
 
 /// Runs the test again with faults; `None` where that cannot be done.
 fn run(test: &str, place: &Path, call: &str, faults: &[String]) -> Option<Run> {
     let trace = place.with_extension("trace");
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-e", "signal=none", "-o"]).arg(&trace);
+    strace.args(["-f", "-qq", "-y", "-e", "signal=none", "-o"]).arg(&trace);
     for fault in faults {
         strace.args(["-e", &format!("inject={fault}")]);
     }
@@ -67,7 +69,7 @@ fn run(test: &str, place: &Path, call: &str, faults: &[String]) -> Option<Run> {
     let injected = format!("{}(", last.split(':').next().unwrap_or_default());
     let met = trace.lines().any(|line| line.contains(&injected) && line.contains("(INJECTED)"))
         || output.status.signal() == Some(9);
-    Some(Run { what: faults.join(" "), answer, met })
+    Some(Run { what: faults.join(" "), answer, met, trace })
 }
 
 /// Runs the test with the k-th call of each kind failing in each way, for every k, and checks each time.
@@ -154,33 +156,29 @@ fn a_put_answers_the_truth_whatever_fails() {
         answer("put", store.own().and_then(|_guard| store.put(&name("folder/a"), vec![7; LEN].into())));
         return;
     }
-    sweep(
-        "a_put_answers_the_truth_whatever_fails",
-        "put",
-        |_| {},
-        |run, place| {
-            let what = &run.what;
-            let there = fs::read(place.join("folder/a")).ok();
-            assert!(there.is_none() || there == Some(vec![7; LEN]), "whole or not there: {what}");
-            match run.answer.as_deref() {
-                Some("ok") => assert!(there.is_some(), "there: {what}"),
-                Some("unknown") | None => {}
-                Some(kind) => {
-                    assert!(["unavailable", "full"].contains(&kind), "{kind}: {what}");
-                    assert!(there.is_none(), "certainly not there: {what}");
-                    let clean = kind == "unavailable" && what.contains("unlinkat");
-                    assert!(
-                        clean || files(place).is_empty(),
-                        "nothing left behind: {what}: {:?}",
-                        files(place)
-                    );
-                }
-            }
-            let again = heir(place, what).put(&name("folder/a"), vec![7; LEN].into());
-            assert_eq!(again.is_err(), there.is_some(), "a later put: {what}");
-            assert_eq!(files(place), ["folder/a"], "{what}");
-        },
-    );
+    sweep("a_put_answers_the_truth_whatever_fails", "put", |_| {}, the_put_was_told_truly);
+}
+
+fn the_put_was_told_truly(run: &Run, place: &Path) {
+    let what = &run.what;
+    let there = fs::read(place.join("folder/a")).ok();
+    assert!(there.is_none() || there == Some(vec![7; LEN]), "whole or not there: {what}");
+    match run.answer.as_deref() {
+        Some("ok") => assert!(there.is_some(), "there: {what}"),
+        Some("unknown") | None => {}
+        Some(kind) => {
+            assert!(["unavailable", "full"].contains(&kind), "{kind}: {what}");
+            assert!(there.is_none(), "certainly not there: {what}");
+            let stuck = kind == "unavailable" && what.contains("unlinkat");
+            assert!(stuck || files(place).is_empty(), "nothing left behind: {what}: {:?}", files(place));
+            let cut_off = ["renameat2:error=EIO", "renameat2:error=EINTR"];
+            let cut_off = run.met && cut_off.iter().any(|way| what.contains(way));
+            assert!(!cut_off, "what came of such a rename nobody can say, even if nothing did: {what}");
+        }
+    }
+    let again = heir(place, what).put(&name("folder/a"), vec![7; LEN].into());
+    assert_eq!(again.is_err(), there.is_some(), "a later put: {what}");
+    assert_eq!(files(place), ["folder/a"], "{what}");
 }
 
 #[test]
@@ -264,4 +262,76 @@ fn a_tail_is_done_for_after_the_first_error() {
             assert_eq!(run.answer.as_deref(), Some(expected), "{call}: {fault}");
         }
     }
+}
+
+/// The calls that change something in the place, in order, each with the file that it is about.
+fn changes(trace: &str, place: &Path) -> Vec<String> {
+    const CHANGES: &[&str] = &[
+        "pwrite64",
+        "pwritev",
+        "fsync",
+        "fdatasync",
+        "renameat",
+        "renameat2",
+        "mkdirat",
+        "unlinkat",
+        "ftruncate",
+    ];
+    let place = place.display().to_string();
+    let mut changes = Vec::new();
+    for line in trace.lines() {
+        let Some((call, rest)) = line.split_once('(') else { continue };
+        let call = call.split_whitespace().last().unwrap_or_default();
+        // As `3</path/log/a>` where a file is open.
+        let path =
+            rest.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(path, _)| path);
+        let (true, Some(inner)) = (CHANGES.contains(&call), path.strip_prefix(&place)) else { continue };
+        let inner = if inner.contains(".headwater-new") { "/new" } else { inner };
+        changes.push(format!("{call} {}", if inner.is_empty() { "/" } else { inner }));
+    }
+    changes
+}
+
+#[test]
+fn bytes_are_durable_before_their_name_and_names_before_the_answer() {
+    if let Some(folder) = child_folder() {
+        let store = Local::open(folder).expect("a place");
+        let _guard = store.own().expect("a free place");
+        let tail = store.create(&name("folder/a"), b"head", 4096).expect("a new file");
+        tail.write(4, &[b"one", b"two"])
+            .and_then(|()| tail.sync())
+            .and_then(|()| tail.trim(99))
+            .expect("a tail");
+        store.set_aside(&name("folder/a"), &name("aside/a")).expect("a free name");
+        store.reserve(4096).and_then(|()| store.release()).expect("a reserve");
+        answer("all", store.sync_names());
+        return;
+    }
+    let folder = TempDir::new().expect("a folder");
+    let place = folder.path().join("log");
+    let test = "bytes_are_durable_before_their_name_and_names_before_the_answer";
+    let Some(run) = run(test, &place, "all", &[]) else {
+        return eprintln!("skipped: strace is not here, or may not trace");
+    };
+    assert_eq!(run.answer.as_deref(), Some("ok"));
+    let owned = ["pwrite64 /.headwater-lock", "ftruncate /.headwater-lock", "fsync /"];
+    let created =
+        ["mkdirat /", "fsync /", "pwrite64 /new", "pwrite64 /new", "fsync /new", "renameat2 /folder"];
+    let written = [
+        "fsync /folder",
+        "pwritev /folder/a",
+        "fdatasync /folder/a",
+        "ftruncate /folder/a",
+        "fsync /folder/a",
+    ];
+    let aside = ["mkdirat /", "fsync /", "renameat2 /folder", "fsync /aside", "fsync /folder"];
+    let reserved = ["pwrite64 /new", "fsync /new", "renameat /", "fsync /", "unlinkat /", "fsync /"];
+    let synced = ["fsync /", "fsync /aside", "fsync /folder"];
+    let ended = ["ftruncate /.headwater-lock"];
+    let mut seen = changes(&run.trace, &place);
+    // Folders are walked in the directory's own order.
+    let names = seen.len() - ended.len() - synced.len();
+    seen[names..names + synced.len()].sort();
+    let all = [&owned[..], &created, &written, &aside, &reserved, &synced, &ended].concat();
+    assert_eq!(seen, all);
 }

@@ -4,7 +4,8 @@
 //! durable, or fails; a directory's sync does so for the names in it; giving a file a free name happens whole or not
 //! at all. ext4, xfs and btrfs on a disk that obeys flushes do. A file system in memory outlives a kill, never a
 //! power cut, whatever [`Store::survives`] says here. On a disk that compresses or deduplicates, or copies on
-//! write, zeros written ahead keep no room: there a write into a created file can still fail for want of it.
+//! write, zeros written ahead keep no room: there a write into a created file can still fail for want of it. On a
+//! network file system the lock may be lost without a word, so what two machines share is not a local disk.
 //!
 //! What lies in the directory:
 //!

@@ -74,8 +74,7 @@ impl Tail for Growing {
     fn trim(&self, len: u64) -> Result<()> {
         let _turn = self.turn.lock();
         self.must_be_good()?;
-        let found =
-            self.file.metadata().map_err(|cause| failure::before("trim the file", &self.at, cause))?;
+        let found = self.file.metadata().map_err(|cause| self.fail("trim the file", cause))?;
         if len > found.len() {
             return Err(Error::new(Kind::Invalid, format!("{TRIM_GROWS}: len={len} file={}", self.at)));
         }

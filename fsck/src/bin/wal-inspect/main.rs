@@ -1,0 +1,91 @@
+//! Looks into a log: changes nothing, takes no lock, and works beside a live writer.
+
+mod check;
+mod dump;
+mod failure;
+mod get;
+mod info;
+mod item;
+mod json;
+mod ls;
+mod place;
+mod text;
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::{Answer, Failure, USAGE};
+
+const HELP_AFTER: &str = "\
+PATH is the folder of a log, or a file: URL. Nothing is ever changed, created or locked, and a writer may be at work.
+
+Exit codes:
+  0   all is well (a torn tail after a crash is)
+  4   something is damaged, and stays as it is
+  8   the log could not be looked at
+  16  the command line is wrong";
+
+#[derive(Debug, Parser)]
+#[command(name = "wal-inspect", version, about = "Looks into a log, and changes nothing", after_help = HELP_AFTER)]
+struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// What the log is, how far it reaches, and in what state it is
+    Info(info::Args),
+    /// Its segments, and what lies beside them
+    Ls(ls::Args),
+    /// Its records
+    Dump(dump::Args),
+    /// Reads everything and says what is wrong, what that costs, and what to do
+    Check(check::Args),
+    /// One record, by its handle
+    Get(get::Args),
+}
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // What was typed is quoted in it. If it cannot be written, nobody is there to be told.
+            let text = text::escaped_lines(&error.to_string());
+            if error.use_stderr() {
+                let _ = io::stderr().write_all(text.as_bytes());
+                return ExitCode::from(USAGE);
+            }
+            let _ = io::stdout().write_all(text.as_bytes());
+            return ExitCode::SUCCESS;
+        }
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let answer = run(args.verb, &mut out).and_then(|answer| {
+        out.flush()?;
+        Ok(answer)
+    });
+    match answer {
+        Ok(answer) => ExitCode::from(answer.code()),
+        // Whoever read the output has seen enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            // What was found so far is still worth showing; it comes first.
+            let _ = out.flush();
+            let _ = writeln!(io::stderr(), "wal-inspect: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(verb: Verb, out: &mut dyn Write) -> Result<Answer, Failure> {
+    match verb {
+        Verb::Info(args) => info::run(&args, out),
+        Verb::Ls(args) => ls::run(&args, out),
+        Verb::Dump(args) => dump::run(&args, out),
+        Verb::Check(args) => check::run(&args, out),
+        Verb::Get(args) => get::run(&args, out),
+    }
+}

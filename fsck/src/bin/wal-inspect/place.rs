@@ -1,0 +1,163 @@
+//! From what was typed to a store.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use headwater_wal::format::name::parse_segment;
+use headwater_wal::store::Store;
+use headwater_wal::{Error, Kind};
+
+use crate::failure::Failure;
+
+/// The store at a folder or a `file:` URL.
+pub(crate) fn open(text: &OsStr) -> Result<Arc<dyn Store>, Failure> {
+    let path = path(text)?;
+    let shown = path.display();
+    match fs::metadata(&path) {
+        Ok(found) if found.is_dir() => local(path),
+        Ok(_) => Err(Failure::Usage(no_folder(&path))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Error::new(Kind::NotThere, format!("there is no such folder: path={shown}")).into())
+        }
+        Err(error) => {
+            let message = format!("the folder could not be opened: path={shown}");
+            Err(Error::new(Kind::Unavailable, message).because(error).into())
+        }
+    }
+}
+
+#[cfg(unix)]
+fn local(path: PathBuf) -> Result<Arc<dyn Store>, Failure> {
+    Ok(Arc::new(headwater_wal::store::Local::open(path)?))
+}
+
+#[cfg(not(unix))]
+fn local(path: PathBuf) -> Result<Arc<dyn Store>, Failure> {
+    Err(Failure::Usage(format!("this build opens no folders on this system: path={}", path.display())))
+}
+
+fn no_folder(path: &std::path::Path) -> String {
+    let base = path.file_name().and_then(|name| parse_segment(name.to_str()?));
+    match (base, path.parent()) {
+        (Some(base), Some(folder)) => {
+            let folder = if folder.as_os_str().is_empty() { std::path::Path::new(".") } else { folder };
+            format!(
+                "this is one file of a log, name the log's folder; for what the scanner sees in this file:\n  \
+                 wal-inspect dump {} --groups --from {base}",
+                folder.display()
+            )
+        }
+        _ => format!("this is a file, and a log is a folder: path={}", path.display()),
+    }
+}
+
+fn path(text: &OsStr) -> Result<PathBuf, Failure> {
+    // A path that is no UTF-8 is no URL.
+    let Some(url) = text.to_str() else { return Ok(text.into()) };
+    let Some((scheme, rest)) = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
+        return Ok(text.into());
+    };
+    let not_yet = |what: &str| {
+        let message = format!("this build has no {what} yet; it opens folders and file: URLs: url={url}");
+        Err(Failure::Usage(message))
+    };
+    match scheme {
+        "file" => file_url(rest).ok_or_else(|| {
+            let message =
+                format!("a file: URL looks like file:///var/log or file:here, without options: url={url}");
+            Failure::Usage(message)
+        }),
+        "s3" | "s3a" => not_yet("S3"),
+        "gs" | "gcs" => not_yet("Google Cloud Storage"),
+        "az" | "azure" | "abfs" | "abfss" | "adl" | "wasb" | "wasbs" => not_yet("Azure"),
+        "hdfs" | "webhdfs" => not_yet("HDFS"),
+        "memory" | "sim" => Err(Failure::Usage(format!("this is the memory of another process: url={url}"))),
+        // A folder may well be called so.
+        _ if fs::metadata(url).is_ok() => Ok(url.into()),
+        _ => Err(Failure::Usage(format!(
+            "{scheme}: is no scheme that is known; this build opens folders and file: URLs (a folder of that name is \
+             ./{url})"
+        ))),
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.len() > 1
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// The path of a `file:` URL: no host but this one, no query, `%` and two digits for a byte.
+fn file_url(rest: &str) -> Option<PathBuf> {
+    let path = match rest.strip_prefix("//") {
+        Some(rest) => rest.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(rest),
+        None => rest,
+    };
+    let absolute = !rest.starts_with("//") || path.starts_with('/');
+    if path.is_empty() || !absolute || path.contains(['?', '#']) {
+        return None;
+    }
+    let mut decoded = Vec::new();
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => {
+                let digits = [bytes.next()?, bytes.next()?];
+                let digits = std::str::from_utf8(&digits).ok().filter(|text| !text.starts_with('+'))?;
+                decoded.push(u8::from_str_radix(digits, 16).ok()?);
+            }
+            byte => decoded.push(byte),
+        }
+    }
+    os_path(decoded)
+}
+
+#[cfg(unix)]
+fn os_path(bytes: Vec<u8>) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    Some(OsString::from_vec(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn os_path(bytes: Vec<u8>) -> Option<PathBuf> {
+    String::from_utf8(bytes).ok().map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_urls_are_paths_and_nothing_else_is() {
+        for (url, want) in [
+            ("///var/log", Some("/var/log")),
+            ("/var/log", Some("/var/log")),
+            ("here", Some("here")),
+            ("//localhost/var", Some("/var")),
+            ("///a%20b%25", Some("/a b%")),
+            ("//host/var", None),
+            ("//", None),
+            ("", None),
+            ("///a?segment_bytes=1", None),
+            ("///a%2", None),
+            ("///a%zz", None),
+            ("///a%+1", None),
+        ] {
+            assert_eq!(file_url(url), want.map(PathBuf::from), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_this_build_cannot_open_is_named() {
+        for (url, says) in
+            [("s3://b/x", "no S3 yet"), ("hdfs://h/x", "no HDFS yet"), ("ftp:x", "no scheme that is known")]
+        {
+            let failure = path(url.as_ref()).unwrap_err();
+            assert!(failure.to_string().contains(says), "{failure}");
+        }
+        assert_eq!(path("c:/x".as_ref()).unwrap(), PathBuf::from("c:/x"));
+    }
+}

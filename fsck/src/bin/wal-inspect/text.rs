@@ -1,0 +1,121 @@
+//! Bytes from outside as text that no terminal obeys, and numbers as people read them.
+
+use std::fmt::Write as _;
+
+/// A payload as one line of text: what is not printable ASCII or a printable letter is escaped, so that no byte of it
+/// reaches a terminal as a command. It ends with `…` after `width` characters if there is more; 0 is no limit.
+pub(crate) fn escaped(bytes: &[u8], width: usize) -> String {
+    let mut text = String::new();
+    let mut shown = 0;
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            let from = text.len();
+            match letter {
+                '\'' | '"' => text.push(letter),
+                letter => text.extend(letter.escape_debug()),
+            }
+            shown += text[from..].chars().count();
+            if width > 0 && shown > width {
+                text.truncate(from);
+                text.push('…');
+                return text;
+            }
+        }
+        for byte in chunk.invalid() {
+            if width > 0 && shown + 4 > width {
+                text.push('…');
+                return text;
+            }
+            shown += 4;
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// Bytes as hexadecimal digits, with `…` after `width` of them if there are more; 0 is no limit.
+pub(crate) fn hex(bytes: &[u8], width: usize) -> String {
+    let most = if width == 0 { bytes.len() } else { bytes.len().min(width / 2) };
+    let mut text: String = bytes[..most].iter().map(|byte| format!("{byte:02x}")).collect();
+    if most < bytes.len() {
+        text.push('…');
+    }
+    text
+}
+
+/// A message of several lines, each escaped.
+pub(crate) fn escaped_lines(text: &str) -> String {
+    let lines: Vec<String> = text
+        .split('\n')
+        .map(|line| {
+            line.chars()
+                .map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() })
+                .collect()
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// So many bytes, exactly, and for people.
+pub(crate) fn bytes(count: u64) -> String {
+    match human(count) {
+        Some(human) => format!("{count} bytes ({human})"),
+        None => format!("{count} bytes"),
+    }
+}
+
+fn human(count: u64) -> Option<String> {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let (mut value, mut unit) = (count as f64, None);
+    for name in units {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = Some(name);
+    }
+    unit.map(|unit| format!("{value:.1} {unit}"))
+}
+
+/// So many of something.
+pub(crate) fn plural(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_of_a_payload_reaches_a_terminal_as_a_command() {
+        for (bytes, text) in [
+            (&b"plain 'text' \"quoted\""[..], "plain 'text' \"quoted\""),
+            (b"\x1b[2J\x07\r\n\t\x00\x7f", r"\u{1b}[2J\u{7}\r\n\t\0\u{7f}"),
+            ("\u{9b}31m".as_bytes(), r"\u{9b}31m"),
+            (b"\x9b31m\xff", r"\x9b31m\xff"),
+            ("a\u{202e}b".as_bytes(), r"a\u{202e}b"),
+            ("größe 雪".as_bytes(), "größe 雪"),
+            (br"\x1b", r"\\x1b"),
+        ] {
+            assert_eq!(escaped(bytes, 0), text);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_says_so_and_never_cuts_an_escape() {
+        assert_eq!(escaped(b"abcdef", 6), "abcdef");
+        assert_eq!(escaped(b"abcdef", 5), "abcde…");
+        assert_eq!(escaped(b"abc\x1b[2J", 5), "abc…");
+        assert_eq!(escaped(b"abc\xff", 5), "abc…");
+        assert_eq!(hex(&[0xab, 0xcd, 0xef], 4), "abcd…");
+        assert_eq!(hex(&[0xab, 0xcd], 4), "abcd");
+    }
+
+    #[test]
+    fn sizes_are_exact_and_readable() {
+        assert_eq!(bytes(0), "0 bytes");
+        assert_eq!(bytes(1536), "1536 bytes (1.5 KiB)");
+        assert_eq!(bytes(64 << 20), "67108864 bytes (64.0 MiB)");
+    }
+}
