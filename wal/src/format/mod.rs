@@ -67,7 +67,8 @@
 //!   are at most 24 lost ranges; reserved bytes, and those behind the last lost range, are zero;
 //! - H7: epoch and base are below 2^62; acked, begins and the previous end are at most the base; the previous base is below
 //!   the base and at most the previous end;
-//! - H8: the lost ranges are not empty, go up, do not overlap, and end at or below the base.
+//! - H8: the lost ranges are not empty, go up, do not overlap, and end at or below 2^62: what was promised and is
+//!   lost may lie beyond the base.
 //!
 //! # Group header
 //!
