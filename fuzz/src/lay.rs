@@ -15,6 +15,7 @@ pub(crate) fn header() -> Header {
         identity: Identity(*b"headwater fuzzes"),
         durability: Durability::Power,
         begins_epoch: false,
+        clock_in_doubt: false,
         whole: false,
         token: [0; 16],
         epoch: 1,

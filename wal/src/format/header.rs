@@ -49,6 +49,7 @@ const AT_LOST: usize = 128;
 
 const FLAG_EPOCH: u8 = 1;
 const FLAG_WHOLE: u8 = 2;
+const FLAG_DOUBT: u8 = 4;
 
 /// No segment begins at the greatest position, so that one says "none before".
 const NONE: Previous = Previous { base: Position(u64::MAX), end: Position(0), seal: 0 };
@@ -85,6 +86,8 @@ pub struct Header {
     pub begins_epoch: bool,
     /// Whether the file was put whole, and so cannot be torn.
     pub whole: bool,
+    /// Whether the engine's time rests on a jump of the wall clock that nobody had confirmed when it was made.
+    pub clock_in_doubt: bool,
     /// Random bytes of the writer.
     pub token: [u8; 16],
     /// The writer's epoch.
@@ -170,8 +173,9 @@ impl Header {
             Durability::Power => 0,
             Durability::Process => 1,
         };
-        bytes[AT_FLAGS] =
-            if self.begins_epoch { FLAG_EPOCH } else { 0 } | if self.whole { FLAG_WHOLE } else { 0 };
+        bytes[AT_FLAGS] = FLAG_EPOCH * u8::from(self.begins_epoch)
+            | FLAG_WHOLE * u8::from(self.whole)
+            | FLAG_DOUBT * u8::from(self.clock_in_doubt);
         bytes[AT_IDENTITY..AT_IDENTITY + 16].copy_from_slice(&self.identity.0);
         bytes[AT_TOKEN..AT_TOKEN + 16].copy_from_slice(&self.token);
         set_u64(&mut bytes, AT_EPOCH, self.epoch);
@@ -230,7 +234,7 @@ impl Header {
             1 => Durability::Process,
             _ => return Err(HeaderFault::Check), // H6
         };
-        let known = bytes[AT_FLAGS] & !(FLAG_EPOCH | FLAG_WHOLE) == 0
+        let known = bytes[AT_FLAGS] & !(FLAG_EPOCH | FLAG_WHOLE | FLAG_DOUBT) == 0
             && lost_count <= LOST_MAX
             && u32_at(bytes, AT_RESERVED) == 0
             && all_zero(&bytes[AT_LOST + 16 * lost_count.min(LOST_MAX)..]);
@@ -251,6 +255,7 @@ impl Header {
             durability,
             begins_epoch: bytes[AT_FLAGS] & FLAG_EPOCH != 0,
             whole: bytes[AT_FLAGS] & FLAG_WHOLE != 0,
+            clock_in_doubt: bytes[AT_FLAGS] & FLAG_DOUBT != 0,
             token,
             epoch,
             base,

@@ -40,7 +40,7 @@
 //! | 8 | 4 | check | of the bytes from 12 on, seeded with the identity, epoch and base stated here |
 //! | 12 | 2 | version | 1 |
 //! | 14 | 1 | durability | 0: an acknowledgement outlives a power cut; 1: only the process |
-//! | 15 | 1 | flags | 1: begins an epoch; 2: put whole |
+//! | 15 | 1 | flags | 1: begins an epoch; 2: put whole; 4: its time rests on a jump of the clock that is not confirmed |
 //! | 16 | 16 | identity | of the log |
 //! | 32 | 16 | token | random bytes of the writer |
 //! | 48 | 8 | epoch | of the writer |

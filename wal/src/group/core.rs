@@ -48,8 +48,8 @@ pub(crate) struct Core {
     pub(super) survey: Survey,
     writer: Mutex<Option<Writer>>,
     clock: Arc<dyn Clock>,
-    /// The engine's time at a time of the monotonic clock.
-    time: Mutex<(Time, Duration)>,
+    time_base: Time,
+    elapsed_base: Duration,
     /// Why retiring by time is suspended.
     clock_doubt: Mutex<Option<String>>,
     /// Files that were retired and could not be removed, and whether they begin an epoch.
@@ -76,10 +76,11 @@ impl Core {
         let Started { writer, chain, survey, left, untidied } = started;
         let (wall, before) = (clock.wall(), survey.engine_time());
         let doubt = survey.doubts(wall, &options).then(|| {
-            format!("the wall clock went from {before} to {wall} between two lives of the log; if that is right, confirm it")
+            format!(
+                "the wall clock jumped between two lives of the log, and nobody has confirmed it; if it is right, call \
+                 confirm_clock: before={before} now={wall}"
+            )
         });
-        // While it is in doubt the wall clock counts for nothing, or the next start would take it for granted.
-        let time = if doubt.is_some() { before } else { wall.max(before) };
         Core {
             store,
             options,
@@ -89,7 +90,8 @@ impl Core {
             view: RwLock::new(chain),
             survey,
             writer: Mutex::new(Some(writer)),
-            time: Mutex::new((time, clock.elapsed())),
+            time_base: wall.max(before),
+            elapsed_base: clock.elapsed(),
             clock,
             clock_doubt: Mutex::new(doubt),
             left: Mutex::new(left),
@@ -104,16 +106,15 @@ impl Core {
 
     /// The engine's time: it goes on from where the log had got to, by the monotonic clock, and never back.
     pub(super) fn now(&self) -> Time {
-        let (time, elapsed) = *self.time.lock();
-        time.after(self.clock.elapsed().saturating_sub(elapsed))
+        self.time_base.after(self.clock.elapsed().saturating_sub(self.elapsed_base))
     }
 
     pub(super) fn confirm_clock(&self) {
-        let mut doubt = self.clock_doubt.lock();
-        if doubt.take().is_some() {
-            let now = self.now().max(self.clock.wall());
-            *self.time.lock() = (now, self.clock.elapsed());
+        // The headers of the segments to come say so too, and so do not the next start's.
+        if let Some(writer) = self.writer.lock().as_mut() {
+            writer.clock_in_doubt = false;
         }
+        *self.clock_doubt.lock() = None;
     }
 
     /// One turn of the writer. A panic in it, wherever it comes from, fails the log as a failed write does.

@@ -160,7 +160,8 @@ impl Log {
         slot.wait(&self.core)
     }
 
-    /// Says that a large jump of the wall clock, found at start, is right, so that retiring goes on.
+    /// Says that a large jump of the wall clock, found at start, is right, so that retiring goes on. Segments that begin
+    /// from now on remember it; a start before there is one has to be told again.
     pub fn confirm_clock(&self) {
         self.core.confirm_clock();
     }

@@ -567,7 +567,9 @@ impl<'a> Looking<'a> {
         while let Some(seen) = walk.next()? {
             match seen {
                 Seen::Group { at, header, .. } => beyond.add(at.plus(GROUP_HEADER_BYTES), header.acked),
-                Seen::Footer { at, footer } => beyond.add(at.plus(footer.footer_len()), footer.acked),
+                Seen::Footer { at, footer } | Seen::FooterHead { at, footer } => {
+                    beyond.add(at.plus(footer.footer_len()), footer.acked);
+                }
                 _ => {}
             }
         }
@@ -713,6 +715,7 @@ impl<'a> Looking<'a> {
                 .map(|found| found.base.plus(found.len.max(1)))
                 .max()
                 .unwrap_or_default(),
+            clock_in_doubt: last_header.is_some_and(|header| header.clock_in_doubt),
             engine_time: engine_time.max(sealed_at.unwrap_or_default()),
             verdict,
             row,

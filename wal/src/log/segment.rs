@@ -143,6 +143,8 @@ pub(crate) struct Writer {
     pub(super) closed: Vec<Segment>,
     pub(super) owner: Option<Box<dyn Own>>,
     pub(super) idle_said: bool,
+    /// What headers say of the engine's time, until somebody confirms it.
+    pub(crate) clock_in_doubt: bool,
     /// The places of the group that is at the device, for the case that handing it over panics.
     pub(crate) handed: Vec<Unsettled>,
     active: Option<Active>,
@@ -183,6 +185,7 @@ impl Writer {
             closed: Vec::new(),
             owner,
             idle_said: true,
+            clock_in_doubt: first.clock_in_doubt,
             handed: Vec::new(),
             active: None,
             dead: false,
@@ -442,6 +445,7 @@ impl Writer {
             durability: self.options.durability,
             begins_epoch: false,
             whole,
+            clock_in_doubt: self.clock_in_doubt,
             token: self.token,
             epoch: self.epoch,
             base,

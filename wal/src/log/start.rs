@@ -266,7 +266,7 @@ impl First {
         epoch: u64,
         token: [u8; 16],
     ) -> Result<Self> {
-        let lost: Vec<_> = survey.damages.iter().map(|damage| damage.range.clone()).collect();
+        let lost = merged(survey.damages.iter().map(|damage| damage.range.clone()).collect());
         // Behind an accepted loss no name may be met again, so the epoch begins behind all of them, and behind what was
         // promised. That fences a replaced writer only if it has lost nothing that this start cannot see: whoever accepts
         // a loss has made sure that the writer before has ended.
@@ -282,14 +282,11 @@ impl First {
             durability: options.durability,
             begins_epoch: true,
             whole: true,
+            clock_in_doubt: survey.doubts(given.wall, options),
             token,
             epoch,
             base,
-            time: if survey.doubts(given.wall, options) {
-                survey.engine_time
-            } else {
-                given.wall.max(survey.engine_time)
-            },
+            time: given.wall.max(survey.engine_time),
             acked: base,
             previous,
             block_bytes: options.block_bytes,
@@ -297,14 +294,14 @@ impl First {
             in_flight_bytes_max: options.in_flight_bytes(),
             lost,
         };
-        let head = header.encode();
         let footer_at = base.plus(header.body());
-        let totals = Totals::new(check_of(&head));
         let own_end = footer_at.plus(Totals::footer_bytes_max(0));
         // Behind everything that the replaced writer can have had in flight, that the caller was promised, or that
         // verified: whatever of an older epoch lies or lands before, is dead.
         let next = base.max(given.at_least).max(survey.verified_end).plus(survey.in_flight).max(own_end);
         let next = aligned(next)?;
+        let head = header.encode();
+        let totals = Totals::new(check_of(&head));
         let footer = totals.footer(footer_at, Some(next), base, header.begins, header.time);
         let mut bytes = vec![0; header.body() as usize];
         bytes[..head.len()].copy_from_slice(&head);
@@ -422,6 +419,19 @@ fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> (Vec<(Position, bool)
         }
     };
     (left, rest.err().or(untidied))
+}
+
+/// Ranges in their order, those that overlap or touch made one.
+fn merged(mut ranges: Vec<Range<Position>>) -> Vec<Range<Position>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<Position>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
 }
 
 /// A position where something can begin, rounded up.

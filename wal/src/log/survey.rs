@@ -84,6 +84,7 @@ pub struct Survey {
     pub(super) verified_end: Position,
     pub(super) files_end: Position,
     pub(super) engine_time: Time,
+    pub(super) clock_in_doubt: bool,
     pub(super) verdict: Verdict,
     pub(super) row: &'static Row,
     pub(super) damages: Vec<Damage>,
@@ -192,9 +193,11 @@ impl Survey {
         self.foreign_count
     }
 
-    /// Whether the wall clock has gone further since the last life of the log than is believed without being confirmed.
+    /// Whether the wall clock has gone further since the last life of the log than is believed without being confirmed,
+    /// or had before, and nobody has confirmed it: a restart confirms nothing.
     pub(crate) fn doubts(&self, wall: Time, options: &Options) -> bool {
-        self.identity.is_some() && wall > self.engine_time.after(options.clock_jump_max)
+        let jumped = self.identity.is_some() && wall > self.engine_time.after(options.clock_jump_max);
+        jumped || self.clock_in_doubt
     }
 
     /// The error that refuses this log, if it is damaged.

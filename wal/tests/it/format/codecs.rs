@@ -35,6 +35,7 @@ fn any_header() -> impl Strategy<Value = Header> {
                     identity: Identity(identity),
                     durability: if power { Durability::Power } else { Durability::Process },
                     begins_epoch,
+                    clock_in_doubt: time % 2 == 1,
                     whole,
                     token,
                     epoch: epoch % EPOCH_LIMIT,

@@ -35,6 +35,7 @@ fn header(base: u64, block_bytes: u32, identity: &[u8; 16]) -> Header {
         identity: Identity(*identity),
         durability: Durability::Power,
         begins_epoch: false,
+        clock_in_doubt: false,
         whole: false,
         token: *b"token of writer ",
         epoch: 1,
@@ -61,6 +62,7 @@ fn following(before: &Sample) -> Header {
         acked: base,
         previous: Some(previous),
         begins_epoch: false,
+        clock_in_doubt: false,
         whole: false,
         ..before.header.clone()
     }
@@ -214,6 +216,7 @@ fn the_specification_gives_every_field_its_place() {
         identity: Identity([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]),
         durability: Durability::Process,
         begins_epoch: true,
+        clock_in_doubt: false,
         whole: true,
         token: *b"0123456789ABCDEF",
         epoch: 21,

@@ -63,6 +63,7 @@ pub(crate) fn header(base: u64, block_bytes: u32) -> Header {
         identity: Identity(*b"headwater sample"),
         durability: Durability::Power,
         begins_epoch: false,
+        clock_in_doubt: false,
         whole: false,
         token: [0xA5; 16],
         epoch: 7,

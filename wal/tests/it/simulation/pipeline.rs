@@ -197,6 +197,7 @@ impl<'a> Pipeline<'a> {
         for _ in 0..random.below(7) {
             let header = Header {
                 begins_epoch: false,
+                clock_in_doubt: false,
                 whole: true,
                 base: self.end,
                 acked: self.acked,

@@ -14,8 +14,8 @@ use headwater_wal::{Kind, Log, Position, Ticket, Time};
 use super::{Held, Woken, block_on, start};
 use crate::rules::{Place, texts};
 
-/// What a record of 1000 bytes takes in the queue: its frame.
-const FRAME: u64 = 1032;
+/// What a record of 1000 bytes takes in the queue: its frame, and what it costs to wait.
+const FRAME: u64 = 1032 + 192;
 const QUEUE: u64 = 10 * FRAME;
 
 fn narrow() -> Place {
