@@ -24,8 +24,10 @@ pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Repo
         Depth::Full => find(store, at_least, Depth::Quick)?,
         Depth::Quick => survey.clone(),
     };
-    let refused =
-        |damage: &Damage| opening.damages().iter().any(|other| overlap(&other.range, &damage.range));
+    let refused = |damage: &Damage| {
+        let mut refusing = opening.damages().iter().map(|other| other.range.clone());
+        refusing.find(|range| overlap(range, &damage.range))
+    };
     let mut findings = Vec::new();
     let mut unreadable = 0;
     for damages in survey.damages().chunk_by(|one, other| one.file == other.file) {

@@ -84,7 +84,7 @@ impl<'a> Damaged<'a> {
             Fault::Group if bytes <= GROUP_HEADER_BYTES => {
                 "none that can be named: what is bad is as long as the header of a group, and the frames behind it verify".into()
             }
-            Fault::Group | Fault::Frame => format!("the records that lay in these {bytes} bytes and do not verify"),
+            Fault::Group | Fault::Frame => in_bytes(range),
             Fault::Layout => "none that can be named: the sums of a group do not verify".into(),
             Fault::Footer => "none that can be named: the segment's own sums or its index do not verify".into(),
             Fault::Behind => "none: these bytes belong to nothing".into(),
@@ -118,7 +118,8 @@ impl<'a> Damaged<'a> {
         let offset = at.since(self.base);
         let bytes = self.store.read(&self.file, offset..offset + FRAME_HEADER_BYTES)?;
         let Some((header, check)) = FrameHeader::decode(self.life, at, &bytes) else {
-            return Ok("one record".into());
+            // The damage begins with the group that the payload lies in.
+            return Ok(in_bytes(range));
         };
         let frame = Frame { at, header, check, in_group: true };
         let more = if frame.end() < range.end { ", and what lay behind it" } else { "" };
@@ -130,6 +131,10 @@ impl<'a> Damaged<'a> {
             header.kind
         ))
     }
+}
+
+fn in_bytes(range: &Range<Position>) -> String {
+    format!("the records that lay in these {} bytes and do not verify", range.end.since(range.start))
 }
 
 fn len(store: &dyn Store, file: &Name) -> Result<Option<u64>> {

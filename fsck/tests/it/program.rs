@@ -1,12 +1,16 @@
 //! `wal-inspect` as people and scripts use it.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use headwater_wal::store::{Local, Store};
-use headwater_wal::{Log, Position, Time};
+use headwater_wal::{Depth, Handle, Log, Position, Time, look};
 use serde_json::Value;
 
 use crate::specimen::{RECORDS, Specimen, fill, options, payload};
@@ -68,6 +72,21 @@ impl Specimen {
     }
 }
 
+/// Everything below a folder, itself included: the bytes of files, and the time of the last change.
+fn snapshot(path: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)> {
+    let mut all = BTreeMap::new();
+    let mut waiting = vec![path.to_owned()];
+    while let Some(path) = waiting.pop() {
+        let found = fs::symlink_metadata(&path).unwrap();
+        if found.is_dir() {
+            waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        let bytes = found.is_file().then(|| fs::read(&path).unwrap());
+        all.insert(path, (bytes, found.modified().unwrap()));
+    }
+    all
+}
+
 #[test]
 fn no_verb_changes_creates_or_touches_anything() {
     for damage in [false, true] {
@@ -77,7 +96,7 @@ fn no_verb_changes_creates_or_touches_anything() {
             specimen.flip(&specimen.middle().0, 700);
             specimen.delete(&specimen.place(RECORDS as usize - 1).0);
         }
-        let before = specimen.snapshot();
+        let before = snapshot(&specimen.path);
         for verb in specimen.every_verb() {
             let args: Vec<&str> = verb.iter().map(String::as_str).collect();
             let output = run(&args);
@@ -87,7 +106,7 @@ fn no_verb_changes_creates_or_touches_anything() {
                 "{args:?}: {}",
                 String::from_utf8_lossy(&output.stderr)
             );
-            assert_eq!(specimen.snapshot(), before, "{args:?}");
+            assert_eq!(snapshot(&specimen.path), before, "{args:?}");
         }
     }
 }
@@ -193,6 +212,22 @@ fn groups_shows_what_lies_behind_the_end() {
 }
 
 #[test]
+fn groups_shows_what_verifies_behind_a_damage_in_the_active_segment() {
+    let specimen = Specimen::new();
+    let (file, _) = specimen.place(RECORDS as usize - 1);
+    let first = specimen.handles.iter().position(|handle| name(handle) == file).unwrap();
+    specimen.flip(&file, specimen.place(first).1 + 9);
+    let text = lines(&["dump", specimen.text(), "--groups"], 4).join("\n");
+    assert!(text.contains("damaged from here on") && text.contains("BAD     a frame"), "{text}");
+    assert!(text.contains(&specimen.handles[RECORDS as usize - 1].to_string()), "{text}");
+    assert_eq!(code(&["get", specimen.text(), &specimen.handles[RECORDS as usize - 1].to_string()]), 0);
+}
+
+fn name(handle: &Handle) -> String {
+    headwater_wal::format::name::segment(handle.base())
+}
+
+#[test]
 fn get_gives_one_record_exactly() {
     let specimen = Specimen::new();
     let (path, handle) = (specimen.text(), specimen.handles[77].to_string());
@@ -216,7 +251,7 @@ fn ls_names_every_file_and_json_has_its_names() {
     let specimen = Specimen::new();
     let path = specimen.text();
     let segments = json(&["ls", path, "--json"], 0);
-    let survey = specimen.survey();
+    let survey = look(&*specimen.store(), Position::START, Depth::Quick).unwrap();
     assert_eq!(segments.len(), survey.chain().segments().len());
     for (line, segment) in segments.iter().zip(survey.chain().segments()) {
         assert_eq!(line["type"], "segment");

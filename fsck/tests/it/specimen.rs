@@ -1,21 +1,16 @@
 //! A log on disk, as a kill leaves it, that can be damaged in named ways.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use headwater_fsck::{Depth, Report, check};
 use headwater_wal::format::name::segment;
 use headwater_wal::store::{Local, Store};
-use headwater_wal::{Compression, Handle, Log, Options, Position, Survey, Time, look};
+use headwater_wal::{Compression, Handle, Log, Options, Position, Time};
 use tempfile::TempDir;
 
 pub(crate) const RECORDS: u64 = 90;
-
-/// What the files of a folder are: bytes, time of the last change, and whether they are files at all.
-pub(crate) type Snapshot = BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)>;
 
 pub(crate) struct Specimen {
     _dir: TempDir,
@@ -70,10 +65,6 @@ impl Specimen {
         Arc::new(Local::open(&self.path).unwrap())
     }
 
-    pub(crate) fn survey(&self) -> Survey {
-        look(&*self.store(), Position::START, Depth::Quick).unwrap()
-    }
-
     pub(crate) fn check(&self) -> Report {
         check(&*self.store(), Position::START, Depth::Full).unwrap()
     }
@@ -115,23 +106,4 @@ impl Specimen {
     pub(crate) fn plant(&self, name: &str, bytes: &[u8]) {
         fs::write(self.file(name), bytes).unwrap();
     }
-
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        snapshot(&self.path)
-    }
-}
-
-/// Everything below a folder, the folder itself included.
-pub(crate) fn snapshot(path: &Path) -> Snapshot {
-    let mut all = BTreeMap::new();
-    let mut waiting = vec![path.to_owned()];
-    while let Some(path) = waiting.pop() {
-        let found = fs::symlink_metadata(&path).unwrap();
-        if found.is_dir() {
-            waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        }
-        let bytes = found.is_file().then(|| fs::read(&path).unwrap());
-        all.insert(path, (bytes, found.modified().unwrap()));
-    }
-    all
 }

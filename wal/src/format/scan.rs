@@ -89,6 +89,20 @@ pub enum Seen {
     Bad(Bad),
 }
 
+impl Seen {
+    /// Where what was seen ends, as far as is proven: who has walked to the end of a segment and was told of nothing up
+    /// to there has found zeros in the place of groups.
+    pub fn end(&self) -> Position {
+        match self {
+            Seen::Group { at, header, .. } => at.plus(u64::from(header.group_bytes)),
+            Seen::Frame(frame) => frame.at.plus(frame.header.frame_len()),
+            Seen::Whole { end, .. } => *end,
+            Seen::FooterHead { at, footer } | Seen::Footer { at, footer } => at.plus(footer.footer_len()),
+            Seen::Bad(bad) => bad.range.end,
+        }
+    }
+}
+
 /// A frame that verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {

@@ -205,6 +205,12 @@ impl Log {
         &self.core.survey
     }
 
+    /// What could not be tidied up when the log was started, such as a cut tail that could not be trimmed. It does no
+    /// harm, and the next start tries again.
+    pub fn untidied(&self) -> Option<&Error> {
+        self.core.untidied.as_ref()
+    }
+
     /// Why appends wait, while the disk is full.
     pub fn waits_for_room(&self) -> Option<Error> {
         self.core.queue.lock().full.clone()

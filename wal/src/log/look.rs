@@ -26,6 +26,9 @@ const NAMED_MAX: usize = 100;
 /// How often a look begins again because files went while it looked.
 const TRIES: usize = 20;
 
+/// How many retire marks that are not proven are tried.
+const MARKS_TRIED_MAX: usize = 64;
+
 /// How much is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
@@ -97,12 +100,24 @@ struct Stop {
     beyond: Beyond,
 }
 
+/// What is alive from some file on.
+#[derive(Clone, Copy, Default)]
+struct Rest {
+    any: bool,
+    beyond: Beyond,
+    files_end: Option<Position>,
+    bad_header: bool,
+    in_flight: u64,
+}
+
 struct Looking<'a> {
     store: &'a dyn Store,
     at_least: Position,
     depth: Depth,
     found: Vec<Found>,
     fates: Vec<Fate>,
+    /// Of each file, what is alive from it on; and of what follows the last.
+    rests: Vec<Rest>,
     /// The first segment of the epoch that closed the segment at a base, if that did not seal itself.
     closers: BTreeMap<Position, usize>,
     outlines: BTreeMap<Position, Outline>,
@@ -111,7 +126,6 @@ struct Looking<'a> {
     /// Retire marks that are not proven yet, and the segments that hold them.
     marks: Vec<(Position, Position)>,
     acked: Position,
-    claims_max: u64,
     foreign: Vec<String>,
     foreign_count: u64,
     segments: Vec<Segment>,
@@ -130,13 +144,13 @@ impl<'a> Looking<'a> {
             depth,
             found: Vec::new(),
             fates: Vec::new(),
+            rests: Vec::new(),
             closers: BTreeMap::new(),
             outlines: BTreeMap::new(),
             identity: None,
             begins: Position::START,
             marks: Vec::new(),
             acked: Position::START,
-            claims_max: 0,
             foreign: Vec::new(),
             foreign_count: 0,
             segments: Vec::new(),
@@ -162,10 +176,22 @@ impl<'a> Looking<'a> {
             .filter(|&at| looking.is_unproven(at) || looking.is_dead_with_header(at))
             .collect();
         for at in unproven {
-            let marked = looking.outline(at, None)?.begins.filter(|&marked| marked > looking.begins);
+            let outline = looking.outline(at, None)?;
+            // An epoch's first segment decides which names are dead. If its footer did not show at first and does now,
+            // what it says counts: the names were sorted without it.
+            let found = &mut looking.found[at];
+            let begins_epoch = found.header().is_some_and(|header| header.begins_epoch);
+            if found.footer.is_none() && begins_epoch && outline.bad_count == 0 {
+                found.footer = outline.footer;
+                looking.sort();
+            }
+            let marked = outline.begins.filter(|&marked| marked > looking.begins);
             looking.marks.extend(marked.map(|marked| (marked, looking.found[at].base)));
         }
         looking.marks.sort_unstable();
+        // Each is tried by a walk; a writer has only so many under way.
+        let most = looking.marks.len().saturating_sub(MARKS_TRIED_MAX);
+        looking.marks.drain(..most);
         Ok(looking)
     }
 
@@ -203,11 +229,6 @@ impl<'a> Looking<'a> {
             }
         }
         bases.sort_unstable();
-        for page in self.store.list(&Name::new(CLAIMS)?)? {
-            for entry in page? {
-                self.claims_max = self.claims_max.max(name::parse_claim(&entry.name).unwrap_or(0));
-            }
-        }
         for (base, len) in bases {
             let found = self.read_ends(base, len)?;
             self.found.push(found);
@@ -306,6 +327,7 @@ impl<'a> Looking<'a> {
                 self.closers.insert(previous.base, at);
             }
         }
+        self.add_up();
     }
 
     /// Whether nothing that was acknowledged proves the segment whole.
@@ -352,7 +374,7 @@ impl<'a> Looking<'a> {
             let (beyond, evidence) = self.evidence(&stop);
             let (row, verdict) = judge::judge(&evidence);
             let from = accepted.map_or(stop.at.plus(1), |range| range.end);
-            let onwards = self.next_alive(from);
+            let onwards = self.next_alive(from).or_else(|| self.next_alive(stop.at.plus(1)));
             match (accepted, verdict, onwards) {
                 (Some(_), _, Some(next)) => at = next,
                 (None, Verdict::Damaged(why), next) => {
@@ -372,8 +394,11 @@ impl<'a> Looking<'a> {
                 _ => break (stop, row, verdict, beyond),
             }
             before = None;
+            let made_at = self.found.get(self.index_of(at)).and_then(|found| Some(found.header()?.time));
             if let Some(last) = self.segments.last_mut() {
+                // Nothing will be added to it any more.
                 last.next = at;
+                last.closed_at = last.closed_at.or(made_at);
             }
         };
         Ok(self.survey(&stop, row, verdict, beyond))
@@ -549,27 +574,59 @@ impl<'a> Looking<'a> {
         Ok(beyond)
     }
 
-    fn alive_beyond(&self, at: Position) -> impl Iterator<Item = &Found> {
-        let both = self.found.iter().zip(&self.fates);
-        both.filter(move |(found, fate)| **fate == Fate::Alive && found.base > at).map(|(found, _)| found)
+    /// The index of the first file that begins at `base` or behind it.
+    fn index_of(&self, base: Position) -> usize {
+        self.found.partition_point(|found| found.base < base)
+    }
+
+    /// What is alive behind a position, added up.
+    fn alive_beyond(&self, at: Position) -> Rest {
+        self.rests[self.found.partition_point(|found| found.base <= at)]
     }
 
     fn next_alive(&self, from: Position) -> Option<Position> {
-        let mut alive = (0..self.found.len()).filter(|&at| self.fates[at] == Fate::Alive);
-        alive
-            .find(|&at| self.found[at].base >= from && self.found[at].header.is_ok())
-            .map(|at| self.found[at].base)
+        let mut behind = self.index_of(from)..self.found.len();
+        let next = behind.find(|&at| self.fates[at] == Fate::Alive && self.found[at].header.is_ok());
+        next.map(|at| self.found[at].base)
+    }
+
+    /// Adds up what is alive from each file on, so that a walk with many stops asks in no time.
+    fn add_up(&mut self) {
+        let mut rest = Rest::default();
+        let mut rests = vec![rest; self.found.len() + 1];
+        for (at, found) in
+            self.found.iter().enumerate().rev().filter(|&(at, _)| self.fates[at] == Fate::Alive)
+        {
+            rest.any = true;
+            rest.files_end = rest.files_end.max(Some(found.base.plus(found.len)));
+            rest.bad_header |= self.has_bad_header(found);
+            if let Some(header) = found.header() {
+                rest.beyond.add(found.base.plus(HEADER_BYTES), header.acked);
+                rest.in_flight = rest.in_flight.max(header.in_flight_bytes_max);
+            }
+            if let Some((footer_at, footer)) = found.footer {
+                rest.beyond.add(footer_at.plus(footer.footer_len()), footer.acked);
+            }
+            rests[at] = rest;
+        }
+        // The dead between say what the next one alive says.
+        for at in (0..self.found.len()).rev().filter(|&at| self.fates[at] != Fate::Alive) {
+            rests[at] = rests[at + 1];
+        }
+        self.rests = rests;
     }
 
     fn file_end(&self, base: Position) -> Position {
-        let index = self.found.partition_point(|found| found.base < base);
-        self.found.get(index).filter(|found| found.base == base).map_or(base, |found| base.plus(found.len))
+        self.found
+            .get(self.index_of(base))
+            .filter(|found| found.base == base)
+            .map_or(base, |found| base.plus(found.len))
     }
 
     /// Where damage ends behind which no segment of the chain follows: behind everything that lies there or was promised,
     /// and never where it begins, for what is lost has a place.
     fn last_beyond(&self, stop: &Stop, beyond: &Beyond) -> Position {
-        let files = self.alive_beyond(stop.at).map(|found| found.base.plus(found.len)).max();
+        let files = self.alive_beyond(stop.at).files_end;
         let known = beyond.end.max(files).max(Some(self.file_end(stop.file))).max(Some(self.at_least));
         known.unwrap_or_default().max(stop.at.plus(1))
     }
@@ -585,36 +642,24 @@ impl<'a> Looking<'a> {
     }
 
     fn evidence(&self, stop: &Stop) -> (Beyond, Evidence) {
-        let mut beyond = stop.beyond;
-        let mut anything = stop.bytes;
-        for found in self.alive_beyond(stop.at) {
-            anything = true;
-            if let Some(header) = found.header() {
-                beyond.add(found.base.plus(HEADER_BYTES), header.acked);
-            }
-            if let Some((footer_at, footer)) = found.footer {
-                beyond.add(footer_at.plus(footer.footer_len()), footer.acked);
-            }
-        }
+        let rest = self.alive_beyond(stop.at);
+        let beyond = Beyond {
+            acked: stop.beyond.acked.max(rest.beyond.acked),
+            end: stop.beyond.end.max(rest.beyond.end),
+        };
         let evidence = Evidence {
             promised: self.at_least > stop.at,
             acked_beyond: beyond.acked > Some(stop.at),
-            inside_whole: (stop.inside_whole && stop.bytes)
-                || self.alive_beyond(stop.at).any(|found| self.has_bad_header(found)),
+            inside_whole: (stop.inside_whole && stop.bytes) || rest.bad_header,
             overflow: beyond.end.is_some_and(|end| end.since(stop.at) > self.in_flight()),
-            anything: anything || beyond.end.is_some(),
+            anything: stop.bytes || rest.any || beyond.end.is_some(),
         };
         (beyond, evidence)
     }
 
     /// The most that any writer whose leavings are seen may have had in flight.
     fn in_flight(&self) -> u64 {
-        let alive = (0..self.found.len()).filter(|&at| self.fates[at] == Fate::Alive);
-        alive
-            .filter_map(|at| self.found[at].header())
-            .map(|header| header.in_flight_bytes_max)
-            .max()
-            .unwrap_or(0)
+        self.rests[0].in_flight
     }
 
     fn survey(&mut self, stop: &Stop, row: &'static judge::Row, verdict: Verdict, beyond: Beyond) -> Survey {
@@ -660,7 +705,6 @@ impl<'a> Looking<'a> {
             acked: self.acked.min(end),
             epoch: self.segments.last().map_or(0, |last| last.epoch),
             written_max: headers().map(|header| header.epoch).max().unwrap_or(0),
-            claims_max: self.claims_max,
             in_flight: self.in_flight(),
             verified_end: beyond.end.unwrap_or(end).max(end),
             files_end: self

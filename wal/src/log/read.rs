@@ -53,9 +53,10 @@ pub(crate) fn read(store: &dyn Store, handle: &Handle, limit: u32) -> Result<Rec
             let survey = look(store, Position::START, Depth::Quick)?;
             match locate(survey.chain(), handle) {
                 Ok(base) if base != handle.base => read_at(store, handle, base, limit),
-                Ok(_) => Err(error),
+                Ok(_) => Err(lost(error)),
                 // The log seems to end before the record, as a torn one does; but the handle says that the record was
                 // acknowledged, so its bytes are damaged.
+                Err(_) if is_damaged(&survey, handle) => Err(lost(error)),
                 Err(_) if error.kind() == Kind::Damaged && is_promised(&survey, handle) => Err(error),
                 Err(other) => Err(other),
             }
@@ -64,12 +65,32 @@ pub(crate) fn read(store: &dyn Store, handle: &Handle, limit: u32) -> Result<Rec
     }
 }
 
-/// Whether the place of the handle is damaged, or would be if the handle were asked for as a promise: it is of the last
-/// writer's epoch, and lies where the log seems to end.
+/// What a read that found nothing means where the chain has the record: a file, or a part of it, is gone.
+pub(crate) fn lost(error: Error) -> Error {
+    match error.kind() {
+        Kind::NotThere => {
+            let message =
+                "the log has this record, and its file has gone or ends before it; run `wal-inspect check`";
+            Error::new(Kind::Damaged, message).because(error)
+        }
+        _ => error,
+    }
+}
+
+fn is_ours(survey: &Survey, handle: &Handle) -> bool {
+    survey.identity().is_some_and(|identity| identity.short() == handle.identity)
+}
+
+/// Whether the place of the handle is damaged.
+fn is_damaged(survey: &Survey, handle: &Handle) -> bool {
+    let hit = survey.damages().iter().any(|damage| damage.range.contains(&handle.position));
+    hit && is_ours(survey, handle)
+}
+
+/// Whether the place of the handle would be damaged if the handle were given as a promise: it is of the last writer's
+/// epoch, and lies where the log seems to end.
 fn is_promised(survey: &Survey, handle: &Handle) -> bool {
-    let ours = survey.identity().is_some_and(|identity| identity.short() == handle.identity);
-    let damaged = survey.damages().iter().any(|damage| damage.range.contains(&handle.position));
-    ours && (damaged || (handle.epoch == survey.epoch() && handle.end() > survey.end()))
+    is_ours(survey, handle) && handle.epoch == survey.epoch() && handle.end() > survey.end()
 }
 
 /// The base of the segment that holds the handle's record, in a chain that is known, so that what was cut is told from

@@ -1,6 +1,7 @@
 //! Replaying a log: every record from a position or a time on, oldest first.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
@@ -38,6 +39,8 @@ pub struct Replay {
 struct Current {
     segment: Segment,
     walk: Walk<File<Arc<dyn Store>>>,
+    /// Everything below was told: as records, as the log's own, or as damage.
+    told: Position,
 }
 
 impl Replay {
@@ -96,8 +99,25 @@ impl Replay {
                 self.current = Some(self.enter(segment)?);
                 continue;
             };
-            match current.walk.next()? {
-                None => self.current = None,
+            let seen = current.walk.next()?;
+            if let Some(seen) = &seen {
+                current.told = current.told.max(seen.end());
+            }
+            match seen {
+                None => {
+                    let end = current.segment.end.min(self.chain.shown);
+                    let (told, base) = (current.told.max(self.from), current.segment.base);
+                    self.current = None;
+                    if told < end {
+                        let range = told..end;
+                        return Ok(Some(Err(damaged(
+                            &*self.store,
+                            base,
+                            range,
+                            "nothing where groups were",
+                        ))));
+                    }
+                }
                 Some(Seen::Frame(frame)) => {
                     let wanted =
                         frame.at >= self.from && frame.header.time >= self.since && !frame.header.own;
@@ -118,17 +138,8 @@ impl Replay {
                     }
                 }
                 Some(Seen::Bad(bad)) if bad.range.end > self.from => {
-                    let base = current.segment.base;
-                    let message = format!(
-                        "{}; the records around it follow; run `wal-inspect check {}` from={} to={}",
-                        bad.what,
-                        self.store.place(),
-                        bad.range.start,
-                        bad.range.end
-                    );
-                    let site = bad.range.start.since(base);
-                    let error = Error::new(Kind::Damaged, message).at(segment_name(base).as_str(), site);
-                    return Ok(Some(Err(error)));
+                    let (base, what) = (current.segment.base, bad.what.to_string());
+                    return Ok(Some(Err(damaged(&*self.store, base, bad.range, &what))));
                 }
                 Some(_) => {}
             }
@@ -146,7 +157,8 @@ impl Replay {
         }
         let file = File::new(self.store.clone(), segment_name(segment.base), end.since(segment.base));
         let walk = Walk::from(file, life, segment.base, offset);
-        Ok(Current { segment, walk })
+        let told = segment.base.plus(offset);
+        Ok(Current { segment, walk, told })
     }
 
     /// The sparse index of a sealed segment; empty if its footer does not verify, which costs only time.
@@ -165,6 +177,17 @@ impl Current {
     }
 }
 
+/// The error that says, in its place, what does not verify.
+pub(crate) fn damaged(store: &dyn Store, base: Position, range: Range<Position>, what: &str) -> Error {
+    let message = format!(
+        "{what}; the records around it follow; run `wal-inspect check {}` from={} to={}",
+        store.place(),
+        range.start,
+        range.end
+    );
+    Error::new(Kind::Damaged, message).at(segment_name(base).as_str(), range.start.since(base))
+}
+
 /// The record of a frame that a walk has come upon.
 pub(crate) fn record<R: Reads>(
     walk: &mut Walk<File<R>>,
@@ -175,9 +198,19 @@ pub(crate) fn record<R: Reads>(
 ) -> Result<Record> {
     let Frame { at, header, check, .. } = *frame;
     let offset = at.since(segment.base);
+    let name = segment_name(segment.base);
+    if header.stored_len > limit {
+        let message = format!("the record is longer than record_bytes_max={limit} allows");
+        return Err(Error::new(Kind::Invalid, message).at(name.as_str(), offset));
+    }
     let stored = walk.source().exactly(offset + FRAME_HEADER_BYTES, header.stored_len as usize)?;
-    let payload = codec::expand(&header, stored, limit as usize)
-        .map_err(|error| error.at(segment_name(segment.base).as_str(), offset))?;
+    // These may be other bytes than the walk has verified: they were read again.
+    if !header.verifies(&stored) {
+        let message = "a payload that verified and, read again, does not: the medium is failing";
+        return Err(Error::new(Kind::Damaged, message).at(name.as_str(), offset));
+    }
+    let payload =
+        codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
     let handle = Handle {
         identity,
         epoch: segment.epoch,
@@ -201,6 +234,12 @@ impl Iterator for Replay {
             Ok(None) => {
                 self.done = true;
                 None
+            }
+            Err(gone) if gone.kind() == Kind::NotThere => {
+                self.done = true;
+                let message =
+                    "a segment went while it was replayed: it was retired; pin what is still needed";
+                Some(Err(Error::new(Kind::Retired, message).because(gone)))
             }
             Err(error) => {
                 self.done = true;

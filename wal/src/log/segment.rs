@@ -237,7 +237,6 @@ impl Writer {
         assert!(begins >= self.begins && begins <= self.next, "a log begins where a segment begins");
         let records = [Prepared::retire_mark(begins, now)];
         let group = (GROUP_HEADER_BYTES + records[0].frame_len()).next_multiple_of(self.block());
-        // The segment that the mark opens, if it must, already begins with it in its header; the mark says it again.
         let result = match self.store.clone().append() {
             None => self.put_group(&records, now),
             Some(_) => self.append_group(&records, group, true, now),
@@ -292,7 +291,9 @@ impl Writer {
             encode(self.life(), self.end, self.acked, self.options.block_bytes, Position::START, &[]);
         let len = encoded.bytes.len() as u64;
         // Without room for it, the footer will say it.
-        let Some(active) = self.active.as_mut().filter(|active| active.room(0) >= len) else { return Ok(()) };
+        let Some(active) = self.active.as_mut().filter(|active| active.room(MARKS_BYTES) >= len) else {
+            return Ok(());
+        };
         active.tail.write(active.offset, &[&encoded.bytes])?;
         active.tail.sync()?;
         active.totals.group(self.end, &encoded.header, encoded.check);
@@ -310,7 +311,9 @@ impl Writer {
         now: Time,
     ) -> Result<Vec<Handle>, Failed> {
         let kept = if mark { 0 } else { MARKS_BYTES };
-        let fits = |active: &Active| active.room(kept) >= group && (mark || !active.marks_only);
+        let young = |active: &Active| now < active.header.time.after(self.options.segment_age);
+        let fits =
+            |active: &Active| active.room(kept) >= group && (mark || (!active.marks_only && young(active)));
         if !self.active.as_ref().is_some_and(fits) {
             self.roll(group, mark, now)?;
         }

@@ -91,7 +91,7 @@ impl Lives {
             } else {
                 self.plan_a_fault(&process, 40);
             }
-            if self.random.one_in(4) {
+            if !rotten && self.random.one_in(4) {
                 self.visit(&process);
             }
             self.world.rotten_reads(rotten);
@@ -326,7 +326,7 @@ impl Lives {
     }
 
     /// A call that plans nothing and starts nobody.
-    fn quiet_call(&mut self, writer: &mut Writer) {
+    pub(crate) fn quiet_call(&mut self, writer: &mut Writer) {
         match self.random.below(10) {
             0..5 => {
                 let len = self.len();
