@@ -113,6 +113,12 @@ impl Core {
         if doubt.take().is_some() {
             let now = self.now().max(self.clock.wall());
             *self.time.lock() = (now, self.clock.elapsed());
+            // What this life sealed while the clock was in doubt has a time of before the jump, and is no older than now.
+            let mut view = self.view.write();
+            let epoch = view.segments.last().map_or(0, |last| last.epoch);
+            for segment in view.segments.iter_mut().filter(|segment| segment.epoch == epoch) {
+                segment.closed_at = segment.closed_at.map(|closed_at| closed_at.max(now));
+            }
         }
     }
 
