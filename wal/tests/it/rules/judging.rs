@@ -142,6 +142,11 @@ fn a_segment_of_another_log_in_a_segments_place_is_damage() {
             place.sim.write_raw(&name(base), &other.sim.read_raw(&name(base)));
             is_refused(&place, Position::START, "another log's");
         }
+        // Also under a name that is free: no crash puts it there, and the log would come to that name.
+        let place = Place { sim: place.sim.fork(0), ..place.clone() };
+        let free = place.look().end().plus(1 << 20);
+        place.sim.write_raw(&name(free), &other.sim.read_raw(&name(bases[1])));
+        is_refused(&place, Position::START, "another log's, beyond the end");
     }
 }
 

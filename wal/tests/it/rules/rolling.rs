@@ -29,12 +29,13 @@ fn the_footer_is_synced_before_the_next_header_and_that_before_its_name() {
     };
     let footer = *all("write", &old).last().unwrap();
     let synced = *all("sync", &old).iter().find(|&&at| at > footer).unwrap();
+    let trimmed = *all("trim", &old).last().unwrap();
     let created = all("create", &new)[0];
     let header_synced = all("sync", &new)[0];
     let named = all("link", &new)[0];
     let folder_synced = all("sync names", &new)[0];
     let group = all("write", &new)[0];
-    let order = [footer, synced, created, header_synced, named, folder_synced, group];
+    let order = [footer, synced, trimmed, created, header_synced, named, folder_synced, group];
     assert!(order.is_sorted(), "{order:?}: {history:#?}");
     assert!(history[..footer].iter().any(|line| line.contains(" check ")), "the lock is checked at rotation");
 }

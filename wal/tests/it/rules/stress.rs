@@ -1,7 +1,7 @@
 //! A writer that rolls and retires, and readers who look, follow and open all the while, on real threads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use headwater_wal::store::{Memory, Store};
 use headwater_wal::{Depth, Error, Kind, Log, Position, Reader, Result, Time, look};
@@ -13,10 +13,16 @@ const ROUNDS: usize = 10_000;
 
 /// Beside a live writer there is no damage; what goes while it is read was retired, and a reader who cannot keep up
 /// with a writer that is always faster may be told to try again.
-fn only_what_may_be(outcome: Result<()>, case: &str) {
+///
+/// Answers 1 if it went well, for counting.
+fn only_what_may_be(outcome: Result<()>, case: &str) -> usize {
     let may_be = |error: &Error| matches!(error.kind(), Kind::Retired | Kind::Unavailable);
-    if let Err(error) = outcome {
-        assert!(may_be(&error), "{case}: {error}");
+    match outcome {
+        Ok(()) => 1,
+        Err(error) => {
+            assert!(may_be(&error), "{case}: {error}");
+            0
+        }
     }
 }
 
@@ -52,6 +58,7 @@ fn replay(store: &Arc<dyn Store>) -> Result<()> {
 
 fn no_reader_ever_sees_damage(store: &Arc<dyn Store>) {
     let (rounds, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (retired, went_well) = (AtomicU64::new(0), AtomicUsize::new(0));
     let options = small().segment_bytes(8 << 10).record_bytes_max(1 << 10);
     let log = Log::open(store.clone(), options).unwrap().start(Position::START).unwrap();
     std::thread::scope(|scope| {
@@ -68,20 +75,21 @@ fn no_reader_ever_sees_damage(store: &Arc<dyn Store>) {
                     ticket.wait().unwrap();
                 }
                 if number.is_multiple_of(100) {
-                    log.retire_before(Time::MAX).unwrap();
+                    retired.fetch_add(log.retire_before(Time::MAX).unwrap().removed, Ordering::Relaxed);
                 }
             }
         });
         let readers: Vec<_> = (0..3)
             .map(|reader| {
-                let (rounds, store) = (&rounds, &store);
+                let (rounds, went_well, store) = (&rounds, &went_well, &store);
                 scope.spawn(move || {
                     while rounds.fetch_add(1, Ordering::Relaxed) < ROUNDS / 2 {
-                        match reader {
+                        let good = match reader {
                             0 => only_what_may_be(look_at(store, Depth::Quick), "a look"),
                             1 => only_what_may_be(follow(store, 60), "a follower"),
                             _ => only_what_may_be(replay(store), "a replay"),
-                        }
+                        };
+                        went_well.fetch_add(good, Ordering::Relaxed);
                     }
                     only_what_may_be(look_at(store, Depth::Full), "a full look");
                 })
@@ -91,6 +99,10 @@ fn no_reader_ever_sees_damage(store: &Arc<dyn Store>) {
         over.store(true, Ordering::Relaxed);
         assert!(panics.is_empty(), "a reader saw what it must not");
     });
+    let well = went_well.load(Ordering::Relaxed);
+    assert!(well > ROUNDS / 8, "readers mostly get what they ask for: {well}");
+    let gone = retired.load(Ordering::Relaxed);
+    assert!(gone > 20, "the writer retired beside the readers: {gone}");
     log.close().unwrap();
 }
 

@@ -38,6 +38,24 @@ fn close_writes_everything_that_was_handed_in_and_seals() {
 }
 
 #[test]
+fn close_of_a_log_without_a_thread_does_the_writers_work() {
+    for place in Place::both() {
+        for dropped in [false, true] {
+            let log = place.start();
+            let tickets: Vec<_> =
+                (0..10).map(|number| log.append(Time(1), format!("{number}")).unwrap()).collect();
+            if dropped {
+                drop(log);
+            } else {
+                log.close().unwrap();
+            }
+            tickets.into_iter().for_each(|ticket| assert!(ticket.answer().expect("answered").is_ok()));
+        }
+        assert_eq!(place.texts().len(), 20);
+    }
+}
+
+#[test]
 fn after_close_every_call_says_closed() {
     for place in Place::both() {
         let (log, _) = start(&place);
