@@ -25,7 +25,8 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
             let mut writer = world.recover();
             for _ in 0..2 + random.below(12) {
                 let most = [300, 3000][random.below(2) as usize];
-                writer.append(random.below(most) as usize);
+                // Some are equally long, so that one can lie in the place of another.
+                writer.append(if random.coin() { 200 } else { random.below(most) as usize });
                 match random.below(6) {
                     0 => writer.seal(),
                     1..4 => writer.wait_for_all(),
@@ -48,7 +49,11 @@ fn rot(world: &World, random: &mut Random) {
     let frame = FRAME_HEADER_BYTES as usize + handle.stored_len() as usize;
     let len = world.sim.read_raw(&file).len();
     // What was changed, as offsets in the file.
-    let changed: Range<usize> = match random.below(7) {
+    let changed: Range<usize> = match random.below(9) {
+        7 | 8 => match misplaced(world, &acknowledged, &handle) {
+            true => offset..offset + frame,
+            false => flip(world, random, &file, offset..offset + frame),
+        },
         0 => flip(world, random, &file, offset..offset + FRAME_HEADER_BYTES as usize),
         1 | 2 => flip(world, random, &file, offset..offset + frame),
         3 => flip(world, random, &file, offset - GROUP_HEADER_BYTES as usize..offset),
@@ -76,7 +81,9 @@ fn rot(world: &World, random: &mut Random) {
     let names: Vec<_> = world.sim.names();
     let image = || names.iter().map(|name| world.sim.read_raw(name)).collect::<Vec<_>>();
     let before = image();
-    let promised = world.model.lock().promised();
+    // A later segment says that all before it was acknowledged; the last one needs somebody who knows.
+    let is_last = world.sim.names().iter().all(|name| *name <= file || name.contains('/'));
+    let promised = if is_last || random.coin() { world.model.lock().promised() } else { Position::START };
     let store = world.sim.store();
 
     // A full look always tells.
@@ -130,6 +137,21 @@ fn rot(world: &World, random: &mut Random) {
             world.tally.count("rot: told by the replay");
         }
     }
+}
+
+/// Puts another record of the same length, frame and all, in this one's place; whether there is one.
+fn misplaced(world: &World, acknowledged: &[Append], at: &Handle) -> bool {
+    let mut others = acknowledged.iter().filter_map(|append| append.handle);
+    let other = others.find(|other| other != at && other.stored_len() == at.stored_len() && at.stored_len() > 0);
+    let Some(other) = other else { return false };
+    let frame = frame_len(at.stored_len()) as usize;
+    let place = |of: &Handle| (name::segment(of.base()), of.position().since(of.base()) as usize);
+    let ((from, from_at), (to, to_at)) = (place(&other), place(at));
+    let bytes = world.sim.read_raw(&from)[from_at..from_at + frame].to_vec();
+    let mut file = world.sim.read_raw(&to);
+    file[to_at..to_at + frame].copy_from_slice(&bytes);
+    world.sim.write_raw(&to, &file);
+    true
 }
 
 fn flip(world: &World, random: &mut Random, file: &str, within: Range<usize>) -> Range<usize> {
