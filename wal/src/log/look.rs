@@ -614,9 +614,8 @@ impl<'a> Looking<'a> {
         let end = stop.at;
         let in_chain =
             |base: Position| self.segments.binary_search_by_key(&base, |segment| segment.base).is_ok();
-        let in_damage = |base: Position| {
-            base < end || self.damages.iter().any(|damage| damage.range.contains(&base))
-        };
+        let in_damage =
+            |base: Position| base < end || self.damages.iter().any(|damage| damage.range.contains(&base));
         let aside = self.found.iter().zip(&self.fates).filter(|(found, _)| !in_chain(found.base));
         let aside: Vec<Aside> = aside
             .map(|(found, fate)| Aside {

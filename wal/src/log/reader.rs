@@ -157,7 +157,9 @@ impl Follow {
         });
         let ended = |segment: &Segment| segment.sealed || segment.closed_at.is_some();
         // Behind what looked like the end of a segment that the look says has not ended: nothing to show for now.
-        let Some(segment) = known.filter(|segment| ended(segment) || self.from <= segment.end) else { return Ok(false) };
+        let Some(segment) = known.filter(|segment| ended(segment) || self.from <= segment.end) else {
+            return Ok(false);
+        };
         let ended = ended(segment);
         let offset = |position: Position| position.since(segment.base);
         let shown = if ended { segment.end } else { survey.acked().min(segment.end).max(segment.start()) };

@@ -2,7 +2,7 @@
 
 mod format;
 mod log;
+mod simulation;
 mod store_local;
 mod store_local_faults;
-mod simulation;
 mod store_sim;

@@ -156,7 +156,6 @@ fn every_promise_holds_in_long_lives_full_of_accidents() {
         "device: write: full",
         "device: write: panic",
         "device: write: partly",
-        "fate: dead",
         "fate: retired",
         "row: clean",
         "row: torn",
@@ -183,7 +182,17 @@ fn groups_in_flight_together_land_in_any_order_and_none_that_was_acknowledged_is
         pipeline::run(true, seed, tally);
         pipeline::run(false, seed, tally);
     };
-    each_seed(run, &["groups written at once", "groups put at once", "fate: dead", "fate: torn", "row: torn"]);
+    each_seed(
+        run,
+        &["groups written at once", "groups put at once", "fate: dead", "fate: torn", "row: torn"],
+    );
+}
+
+#[test]
+fn rot_in_the_first_header_of_the_newest_epoch_is_damage_although_nothing_lies_behind_it() {
+    for growing in [true, false] {
+        rot::the_newest_epoch_loses_its_header(growing, &Tally::default());
+    }
 }
 
 #[test]

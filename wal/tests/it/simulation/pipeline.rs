@@ -23,7 +23,11 @@ pub(crate) fn run(growing: bool, seed: u64, tally: &Tally) {
     world.sim.keep_history();
     replayable(&format!("growing {growing} HEADWATER_SEED={seed}"), &world, || {
         let mut pipeline = Pipeline::take_over(&world, &mut random);
-        if growing { pipeline.overlap(&mut random) } else { pipeline.put_at_once(&mut random) }
+        if growing {
+            pipeline.overlap(&mut random)
+        } else {
+            pipeline.put_at_once(&mut random)
+        }
         world.end(match random.below(3) {
             0 => End::Power(Cut::Sectors),
             1 => End::Power(Cut::Writes),
@@ -97,7 +101,8 @@ impl<'a> Pipeline<'a> {
     fn group(&self, position: Position, base: Position, random: &mut Random) -> Encoded {
         let mut model = self.world.model.lock();
         let lens: Vec<usize> = (0..1 + random.below(3)).map(|_| random.below(900) as usize).collect();
-        let ids: Vec<usize> = lens.iter().map(|&len| model.book(self.life, len, Default::default())).collect();
+        let ids: Vec<usize> =
+            lens.iter().map(|&len| model.book(self.life, len, Default::default())).collect();
         ids.iter().for_each(|&id| model.taken(id));
         let times = || ids.iter().map(|&id| model.appends[id].time);
         let frames_bytes: u64 = lens.iter().map(|&len| frame_len(len as u32)).sum();
@@ -167,7 +172,12 @@ impl<'a> Pipeline<'a> {
             }
             tail.write(self.end.since(base), &[&group.bytes]).unwrap();
             self.end = self.end.plus(group.bytes.len() as u64);
-            in_flight.push(InFlight { appends: group.appends, end: self.end, landed: false, name: String::new() });
+            in_flight.push(InFlight {
+                appends: group.appends,
+                end: self.end,
+                landed: false,
+                name: String::new(),
+            });
             if in_flight.len() == 3 || random.one_in(3) {
                 tail.sync().unwrap();
                 in_flight.iter_mut().for_each(|group| group.landed = true);
@@ -181,7 +191,8 @@ impl<'a> Pipeline<'a> {
     /// Up to three puts under way, which land in any order, or not.
     fn put_at_once(&mut self, random: &mut Random) {
         let process = self.world.sim.process();
-        let mut previous = Previous { base: self.last.base, end: self.last.end, seal: self.last.seal.unwrap() };
+        let mut previous =
+            Previous { base: self.last.base, end: self.last.end, seal: self.last.seal.unwrap() };
         let mut in_flight: Vec<InFlight> = Vec::new();
         for _ in 0..random.below(7) {
             let header = Header {

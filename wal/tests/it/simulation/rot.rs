@@ -42,7 +42,8 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
 }
 
 fn rot(world: &World, random: &mut Random) {
-    let acknowledged: Vec<Append> = world.model.lock().appends.iter().filter(|append| append.is_there()).cloned().collect();
+    let acknowledged: Vec<Append> =
+        world.model.lock().appends.iter().filter(|append| append.is_there()).cloned().collect();
     let hit = &acknowledged[random.below(acknowledged.len() as u64) as usize];
     let handle = hit.handle.unwrap();
     let (file, offset) = (name::segment(handle.base()), handle.position().since(handle.base()) as usize);
@@ -114,7 +115,10 @@ fn rot(world: &World, random: &mut Random) {
         Err(error) => {
             assert_eq!(error.kind(), Kind::Damaged, "{error:?}");
             assert!(error.to_string().contains("wal-inspect"), "{error}");
-            assert!(before == image() && names == world.sim.names(), "a refused start changed something (P7)");
+            assert!(
+                before == image() && names == world.sim.names(),
+                "a refused start changed something (P7)"
+            );
             world.tally.count("rot: refused");
         }
         Ok(log) => {
@@ -130,8 +134,12 @@ fn rot(world: &World, random: &mut Random) {
             }
             let mut model = world.model.lock();
             let mut missing = acknowledged.iter().filter(|append| !frame_is_hit(&append.handle.unwrap()));
-            let missing = missing.find(|append| !records.iter().any(|&id| model.appends[id].time == append.time));
-            assert!(missing.is_none(), "a record beside the rot {file} {changed:?} is not replayed (P4): {missing:?} {told}");
+            let missing =
+                missing.find(|append| !records.iter().any(|&id| model.appends[id].time == append.time));
+            assert!(
+                missing.is_none(),
+                "a record beside the rot {file} {changed:?} is not replayed (P4): {missing:?} {told}"
+            );
             assert!(errors > 0, "a replay passes over rot (P4)");
             model.violation = None;
             world.tally.count("rot: told by the replay");
@@ -142,7 +150,8 @@ fn rot(world: &World, random: &mut Random) {
 /// Puts another record of the same length, frame and all, in this one's place; whether there is one.
 fn misplaced(world: &World, acknowledged: &[Append], at: &Handle) -> bool {
     let mut others = acknowledged.iter().filter_map(|append| append.handle);
-    let other = others.find(|other| other != at && other.stored_len() == at.stored_len() && at.stored_len() > 0);
+    let other =
+        others.find(|other| other != at && other.stored_len() == at.stored_len() && at.stored_len() > 0);
     let Some(other) = other else { return false };
     let frame = frame_len(at.stored_len()) as usize;
     let place = |of: &Handle| (name::segment(of.base()), of.position().since(of.base()) as usize);
@@ -163,7 +172,8 @@ fn flip(world: &World, random: &mut Random, file: &str, within: Range<usize>) ->
 /// Every group header of a long tail rots and no frame does: then nothing says what was acknowledged, but there is more
 /// than can have been in flight.
 pub(crate) fn more_than_was_in_flight(tally: &Tally) {
-    let options = small(Durability::Power).segment_bytes(64 << 10).record_bytes_max(1 << 10).group_bytes_max(1);
+    let options =
+        small(Durability::Power).segment_bytes(64 << 10).record_bytes_max(1 << 10).group_bytes_max(1);
     let world = World::new(true, 1, options, Durability::Power, tally);
     let mut writer = world.recover();
     (0..100).for_each(|_| writer.append(300));
@@ -177,4 +187,19 @@ pub(crate) fn more_than_was_in_flight(tally: &Tally) {
     let survey = look(&*world.sim.store(), Position::START, Depth::Quick).unwrap();
     tally.survey(&survey);
     assert_eq!((survey.row(), survey.damages().len()), ("more than was in flight", 1), "{survey}");
+}
+
+/// The header of the newest epoch's first segment rots. No group lies behind it, so nothing was lost; but going on
+/// would give its number to a second writer.
+pub(crate) fn the_newest_epoch_loses_its_header(growing: bool, tally: &Tally) {
+    let world = World::new(growing, 1, small(Durability::Power), Durability::Power, tally);
+    let mut writer = world.recover();
+    writer.append(300);
+    writer.wait_for_all();
+    writer.die();
+    world.recover().die();
+    let first = world.sim.names().into_iter().rfind(|name| !name.contains('/')).expect("a log has segments");
+    world.sim.flip(&first, 40, 3);
+    let survey = look(&*world.sim.store(), Position::START, Depth::Quick).unwrap();
+    assert_eq!(survey.row(), "inside a file put whole", "{survey}");
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use headwater_wal::store::Store;
 use headwater_wal::store::sim::{Cut, Op, Process, Random, Sim, SimClock};
 use headwater_wal::{
-    Compression, Depth, Durability, Error, Kind, Log, Options, Position, Reader, Record, Result, Survey, look,
+    Aside, Because, Compression, Depth, Durability, Error, Kind, Log, Options, Position, Reader, Record,
+    Result, Survey, look,
 };
 use parking_lot::Mutex;
 
@@ -169,6 +170,10 @@ impl World {
             return;
         }
         assert!(survey.damages().is_empty(), "no crash or fault may look like damage (P4): {survey}");
+        // Below the end lies what the chain has passed over: retired, or of a replaced writer. Torn is only a tail.
+        let torn = |aside: &&Aside| aside.because == Because::Torn && aside.base < survey.end();
+        let torn = survey.aside().iter().find(torn);
+        assert!(torn.is_none(), "torn, and below the end: {torn:?} {survey}");
     }
 
     /// Starts the log in this process.

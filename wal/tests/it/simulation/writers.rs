@@ -19,7 +19,14 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
             world.recover().leave();
         }
         for _ in 0..random.below(3) {
-            let faults = [Fault::Late, Fault::Held, Fault::AnswerLost, Fault::RequestLost, Fault::ExistsOwn, Fault::Error];
+            let faults = [
+                Fault::Late,
+                Fault::Held,
+                Fault::AnswerLost,
+                Fault::RequestLost,
+                Fault::ExistsOwn,
+                Fault::Error,
+            ];
             let fault = faults[random.below(6) as usize];
             world.sim.plan(When::one_in(20 + random.below(30)).of(Op::Put).of(Op::Remove), fault);
         }
