@@ -81,11 +81,7 @@ fn show(dir: &Path, keep: bool) -> Result<()> {
     let record = Reader::open(store.clone())?.read(&handle)?;
     proven(record.payload == payload(&number), "a handle gave other bytes than were appended")?;
     println!("     {handle}");
-    println!(
-        "     {} bytes, {} of them in the file, as they were appended\n",
-        record.payload.len(),
-        handle.stored_len()
-    );
+    println!("     {} bytes, as they were appended\n", record.payload.len());
     log.close()?;
 
     println!("4. Kill. Another process appends, and SIGKILL hits it in the middle.");
@@ -135,7 +131,8 @@ fn show(dir: &Path, keep: bool) -> Result<()> {
     log.close()?;
     println!("     {}", Log::open(store, options())?.survey());
     if keep {
-        println!("\nLook at what is left: wal-inspect ls {}", dir.display());
+        println!("\nLook at what is left, or put info, dump or check in the place of ls:");
+        println!("     cargo run --release -p headwater-fsck --bin wal-inspect -- ls {}", dir.display());
     }
     Ok(())
 }

@@ -1,4 +1,39 @@
-//! A write-ahead log for received blocks.
+//! A write-ahead log for received blocks: what was acknowledged is found again, and what is found is what was appended.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use headwater_wal::store::Memory;
+//! use headwater_wal::{Log, Options, Position, Time};
+//!
+//! # fn main() -> headwater_wal::Result<()> {
+//! let store = Arc::new(Memory::growing()); // or `Local::open(directory)?`
+//! let opened = Log::open(store, Options::default())?; // looks, and changes nothing
+//! println!("{}", opened.survey());
+//! let log = opened.start(Position::START)?; // takes over, decides where the log ends, begins an epoch
+//!
+//! let handle = log.append(Time(1), "a block")?.wait()?; // durable when it answers
+//! assert_eq!(log.read(&handle)?.payload, "a block");
+//! for record in log.replay(Position::START)? {
+//!     assert_eq!(record?.handle, handle);
+//! }
+//! log.close()
+//! # }
+//! ```
+//!
+//! # Where what is
+//!
+//! - [`Log`] is the started log, [`Opened`] what it is before, [`Ticket`] the answer to an append.
+//! - [`Reader`] reads from other processes, by [`Handle`] or following; [`look`] says what a log looks like without
+//!   opening it.
+//! - [`Options`] are the choices; [`Durability`] is the one that cannot be taken back.
+//! - [`Survey`] is what opening found: the [`Chain`] of segments, where it ends, and what that end means. [`Torn`] is a
+//!   tail that a crash explains, [`Damage`] what no crash explains.
+//! - [`store`] is what a log lies on: [`Local`](store::Local) disk, [`Memory`](store::Memory), or a medium of your own.
+//! - [`format`](mod@format) states every byte; [`Error`] and [`Kind`] say what a caller can do.
+//!
+//! Features: `zstd` (default) compresses payloads; `serde` lets handles, positions and times travel; `sim` brings the
+//! simulated device, the conformance suite for media, and the stepped log, for tests.
 
 mod clock;
 mod error;

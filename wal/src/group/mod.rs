@@ -36,12 +36,19 @@ pub struct Log {
 }
 
 impl Log {
-    /// Appends a record and returns at once with a ticket; waits only for room in the queue.
+    /// Appends a record and returns at once with a ticket; waits only for room in the queue. It is safe once the ticket
+    /// has answered.
+    ///
+    /// The time is the caller's own: it serves replaying from a time on, and nothing else depends on it. Records get
+    /// their positions in the order in which they were taken in.
+    ///
+    /// `Invalid`: longer than `record_bytes_max`. `Closed`, `Fenced`: nothing is appended to this log any more.
     pub fn append(&self, time: Time, payload: impl Into<Bytes>) -> Result<Ticket> {
         self.append_kind(0, time, payload)
     }
 
-    /// Appends a record of a kind of the caller's own.
+    /// Appends a record of a kind of the caller's own: a byte that comes back with the record, and means nothing here.
+    /// [`append`](Log::append) appends kind 0.
     pub fn append_kind(&self, kind: u8, time: Time, payload: impl Into<Bytes>) -> Result<Ticket> {
         let prepared = self.prepare(kind, time, payload.into())?;
         let mut queue = self.core.queue.lock();
@@ -58,7 +65,7 @@ impl Log {
         }
     }
 
-    /// Appends a record if there is room for it now.
+    /// Appends a record of kind 0 if there is room for it now; `None` if there is not, and nothing was appended.
     pub fn try_append(&self, time: Time, payload: impl Into<Bytes>) -> Result<Option<Ticket>> {
         let prepared = self.prepare(0, time, payload.into())?;
         let mut queue = self.core.queue.lock();
@@ -74,6 +81,10 @@ impl Log {
     }
 
     /// The record of a handle: one ranged, verified read.
+    ///
+    /// `Retired`: it was there once. `NotThere`: it is not part of the log; a crash took it before it was acknowledged.
+    /// `Invalid`: the handle is of another log, or another record lies there. `Damaged`: it should be there, and does
+    /// not verify.
     pub fn read(&self, handle: &Handle) -> Result<Record> {
         self.is_open()?;
         let base = locate(&self.core.view.read(), handle)?;
@@ -91,7 +102,10 @@ impl Log {
         handles.iter().map(|handle| self.read(handle))
     }
 
-    /// Every acknowledged record at or behind a position, oldest first.
+    /// Every acknowledged record at or behind a position, oldest first, as the log stands now. What is damaged comes as
+    /// an error in its place, and the records behind it follow.
+    ///
+    /// `Retired` if the log begins behind that position; [`Position::START`] stands for its beginning.
     pub fn replay(&self, from: Position) -> Result<Replay> {
         self.replay_from(from, Time(0))
     }
@@ -152,10 +166,11 @@ impl Log {
     }
 
     /// Keeps everything at or behind a position from being retired, until the pin is dropped or the process ends.
+    /// `Retired` if the log begins behind it already.
     pub fn pin(&self, position: Position) -> Result<Pinned> {
         let mut queue = self.core.queue.lock();
         queue.open()?;
-        let begins = self.core.view.read().begins;
+        let begins = self.core.view.read().begins.max(queue.begins);
         if position < begins && position != Position::START {
             let message = format!("it was retired already: asked={position} begins={begins}");
             return Err(Error::new(Kind::Retired, message));
@@ -190,6 +205,12 @@ impl Log {
         &self.core.survey
     }
 
+    /// What could not be tidied up when the log was started, such as a cut tail that could not be trimmed. It does no
+    /// harm, and the next start tries again.
+    pub fn untidied(&self) -> Option<&Error> {
+        self.core.untidied.as_ref()
+    }
+
     /// Why appends wait, while the disk is full.
     pub fn waits_for_room(&self) -> Option<Error> {
         self.core.queue.lock().full.clone()
@@ -204,6 +225,9 @@ impl Log {
     }
 
     /// Writes everything that was handed in, seals, and gives the place up. After it every call fails with `Closed`.
+    ///
+    /// `Full`: there was no room for some of it, which is certainly not in the log. `Unknown`, or what else the log has
+    /// failed with: some of it may not be.
     pub fn close(&self) -> Result<()> {
         {
             let mut queue = self.core.queue.lock();
@@ -217,8 +241,9 @@ impl Log {
             queue.life = Life::Closing;
         }
         self.end();
-        match &self.core.queue.lock().life {
-            Life::Failed(error) => Err(error.clone()),
+        let queue = self.core.queue.lock();
+        match (&queue.life, &queue.full) {
+            (Life::Failed(error), _) | (_, Some(error)) => Err(error.clone()),
             _ => Ok(()),
         }
     }
@@ -328,7 +353,10 @@ impl Future for Appending<'_> {
         if queue.has_room(weight(&prepared), log.core.options.queue_bytes_max) {
             return Poll::Ready(Ok(log.enqueue(&mut queue, prepared)));
         }
-        queue.room_wakers.push(context.waker().clone());
+        // A task that asks often waits once.
+        if !queue.room_wakers.iter().any(|waiting| waiting.will_wake(context.waker())) {
+            queue.room_wakers.push(context.waker().clone());
+        }
         drop(queue);
         self.prepared = Some(Ok(prepared));
         Poll::Pending

@@ -73,28 +73,31 @@ macro_rules! setters {
 
 impl Options {
     setters! {
-        /// What an acknowledgement outlives; for a log that exists it must be what the log was created with.
+        /// What an acknowledgement outlives; for a log that exists it must be what the log was created with. `Power`
+        /// unless said otherwise.
         durability: Durability;
-        /// How long a segment gets before the next one begins. A larger record gets a segment of its own.
+        /// How long a segment gets before the next one begins: 64 MiB, from 8 KiB to 1 TiB. A larger record gets a segment
+        /// of its own. Whole segments are what is retired, and what a disk must have room for.
         segment_bytes: u64;
-        /// How old a segment gets, by the engine's time, before it is sealed, also an idle one.
+        /// How old a segment gets, by the engine's time, before it is sealed, also an idle one: an hour.
         segment_age: Duration;
-        /// The longest payload that is taken, and the longest that is read.
+        /// The longest payload that is taken, and the longest that is read: 64 MiB, at most 1 GiB.
         record_bytes_max: u32;
-        /// How many bytes of frames share a sync or a put, at most; one larger record goes alone.
+        /// How many bytes of frames share a sync or a put, at most: 4 MiB; one larger record goes alone.
         group_bytes_max: u64;
-        /// How many bytes of payloads wait for the device, at most; then appends wait for room.
+        /// How many bytes of frames wait for the device or are there, at most: 64 MiB; then appends wait for room. One
+        /// larger record is taken in alone.
         queue_bytes_max: u64;
         /// How many bytes may be at the device without an acknowledgement (`Process`: without a sync). It is raised to
-        /// what the largest record needs.
+        /// what the largest record needs, so that it is a little more than `record_bytes_max`, or 16 MiB if that is more.
         in_flight_bytes_max: u64;
         /// How long the writer is idle before it says in the log that everything was acknowledged (and, in a log of
-        /// durability `Process`, syncs it).
+        /// durability `Process`, syncs it): 20 ms.
         idle_after: Duration;
         /// How far the wall clock may have gone between two lives of the log before retiring by time waits for
-        /// [`confirm_clock`](crate::Log::confirm_clock).
+        /// [`confirm_clock`](crate::Log::confirm_clock): a day.
         clock_jump_max: Duration;
-        /// How payloads are stored.
+        /// How payloads are stored: by zstd at level 1, or as they are in a build without the feature `zstd`.
         compression: Compression;
     }
 
