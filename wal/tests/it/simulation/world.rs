@@ -171,9 +171,11 @@ impl World {
         }
         assert!(survey.damages().is_empty(), "no crash or fault may look like damage (P4): {survey}");
         // Below the end lies what the chain has passed over: retired, or of a replaced writer. Torn is only a tail.
-        let torn = |aside: &&Aside| aside.because == Because::Torn && aside.base < survey.end();
-        let torn = survey.aside().iter().find(torn);
-        assert!(torn.is_none(), "torn, and below the end: {torn:?} {survey}");
+        let left = |aside: &&Aside| {
+            aside.because == Because::Damaged || (aside.because == Because::Torn && aside.base < survey.end())
+        };
+        let left = survey.aside().iter().find(left);
+        assert!(left.is_none(), "neither retired nor dead, and below the end: {left:?} {survey}");
     }
 
     /// Starts the log in this process.
