@@ -499,7 +499,15 @@ impl<'a> Looking<'a> {
                     segment.records = Some(outline.totals.records);
                     segment.next = outline.end;
                     self.acked = self.acked.max(outline.acked.min(outline.end));
-                    stop = Some(Stop {
+                    // Where nothing is torn and the next name stands, that file is what the chain comes to: a header
+                    // in it that does not verify was durable before it had a name, and no crash explains it.
+                    let next = self.found.partition_point(|found| found.base < outline.end);
+                    let spoilt = |found: &Found| {
+                        found.base == outline.end
+                            && found.header.as_ref().is_err_and(|fault| *fault != HeaderFault::Zeros)
+                    };
+                    let is_next = self.found.get(next).is_some_and(spoilt) && self.fates[next] == Fate::Alive;
+                    stop = (outline.bad_count > 0 || header.whole || !is_next).then_some(Stop {
                         at: outline.end,
                         file: base,
                         what: outline.bad.first().map_or(Fault::Group, |bad| bad.what),

@@ -80,7 +80,7 @@ fn time_of(id: usize) -> Time {
 }
 
 fn id_of(time: Time) -> usize {
-    (time.0 / 10 ^ 3) as usize
+    ((time.0 / 10) ^ 3) as usize
 }
 
 /// One life of a writer.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use headwater_wal::store::Store;
 use headwater_wal::store::sim::{Cut, Op, Process, Random, Sim, SimClock};
 use headwater_wal::{
-    Compression, Depth, Durability, Error, Kind, Log, Options, Position, Reader, Record, Result, Survey, look,
+    Aside, Because, Compression, Depth, Durability, Error, Kind, Log, Options, Position, Reader, Record,
+    Result, Survey, look,
 };
 use parking_lot::Mutex;
 
@@ -169,6 +170,12 @@ impl World {
             return;
         }
         assert!(survey.damages().is_empty(), "no crash or fault may look like damage (P4): {survey}");
+        // Below the end lies what the chain has passed over: retired, or of a replaced writer. Torn is only a tail.
+        let left = |aside: &&Aside| {
+            aside.because == Because::Damaged || (aside.because == Because::Torn && aside.base < survey.end())
+        };
+        let left = survey.aside().iter().find(left);
+        assert!(left.is_none(), "neither retired nor dead, and below the end: {left:?} {survey}");
     }
 
     /// Starts the log in this process.
