@@ -2,17 +2,14 @@
 
 use std::ops::Range;
 
-use headwater_wal::format::frame::{FRAME_HEADER_BYTES, FrameHeader};
-use headwater_wal::format::header::{HEADER_BYTES, Header};
 use headwater_wal::format::name;
-use headwater_wal::format::scan::{Fault, Frame};
-use headwater_wal::store::{Name, Store};
-use headwater_wal::{Aside, Because, Damage, Depth, Handle, Position, Result, Survey, Torn};
+use headwater_wal::format::scan::Fault;
+use headwater_wal::store::Store;
+use headwater_wal::{Aside, Because, Damage, Depth, Position, Result, Survey, Torn};
 
 use crate::find::find;
+use crate::lost::Damaged;
 use crate::{Finding, Report, Severity};
-
-const FROM_A_COPY: &str = "put the file back from a copy, if there is one, and check again";
 
 /// Checks the log at a store's root. `at_least`: a position that the caller knows was acknowledged, from a checkpoint,
 /// say; a log that ends before it is damaged, which the log alone cannot know.
@@ -22,75 +19,67 @@ const FROM_A_COPY: &str = "put the file back from a copy, if there is one, and c
 pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Report> {
     let survey = find(store, at_least, depth)?;
     let place = store.place();
+    // Opening a log reads no more than a quick look does: what only a full one finds does not keep it from starting.
+    let opening = match depth {
+        Depth::Full => find(store, at_least, Depth::Quick)?,
+        Depth::Quick => survey.clone(),
+    };
+    let refused = |damage: &Damage| {
+        let mut refusing = opening.damages().iter().map(|other| other.range.clone());
+        refusing.find(|range| overlap(range, &damage.range))
+    };
     let mut findings = Vec::new();
-    for damage in survey.damages() {
-        findings.push(damaged(store, &place, damage)?);
+    let mut unreadable = 0;
+    for damages in survey.damages().chunk_by(|one, other| one.file == other.file) {
+        let damages: Vec<&Damage> = damages.iter().collect();
+        let file = Damaged::read(store, &survey, &damages)?;
+        for damage in damages {
+            let lost = match &file {
+                Some(file) => file.tell(damage)?,
+                None => "all records at these positions".into(),
+            };
+            findings.push(damaged(&place, damage, lost, refused(damage)));
+        }
+        unreadable += file.and_then(|file| Some(file.records?.saturating_sub(file.readable))).unwrap_or(0);
     }
     findings.extend(survey.lost().iter().map(accepted));
     findings.extend(survey.torn().map(|found| torn(&place, found)));
     findings.extend(survey.aside().iter().filter_map(|aside| set_aside(&survey, aside)));
     findings.extend(survey.foreign().iter().map(|name| foreign(name)));
-    Ok(Report { survey, depth, findings })
+    Ok(Report { survey, depth, findings, unreadable })
 }
 
-fn damaged(store: &dyn Store, place: &str, damage: &Damage) -> Result<Finding> {
+fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Position>>) -> Finding {
     let Damage { range, file, offset, what, why } = damage;
-    let bytes = range.end.since(range.start);
-    let lost = match what {
-        Fault::Payload => match record(store, damage)? {
-            Some((handle, header)) => format!(
-                "one record of {} bytes: handle={handle} time={} kind={}; those around it are readable",
-                header.raw_len, header.time, header.kind
-            ),
-            None => "one record; those around it are readable".into(),
-        },
-        Fault::Group | Fault::Frame => format!("the records that lay in these {bytes} bytes; those around them are readable"),
-        Fault::Layout => "no record that can be named: what lies in the group verifies, and its sums do not".into(),
-        Fault::Footer => "no record that can be named: the segment's own sums or its index do not verify".into(),
-        Fault::Behind => "no record: these bytes belong to nothing".into(),
-        Fault::Header => "all records of this segment: without its header none of its bytes are taken for good".into(),
-        Fault::Missing => "all records at these positions".into(),
-        Fault::Chain => {
-            "all records of this segment: it verifies by itself, and is not the one that the segment before it needs".into()
-        }
-    };
     let missing = *what == Fault::Missing;
-    let next = match what {
-        Fault::Missing => format!("wal-inspect ls {place}"),
-        _ => format!("wal-inspect dump {place} --groups --from {} --to {}", range.start, range.end),
+    let next = match missing {
+        true => format!("wal-inspect ls {place}"),
+        false => format!("wal-inspect dump {place} --groups --from {} --to {}", range.start, range.end),
     };
-    let restore = if missing {
-        "put the missing file back from a copy, if there is one, and check again"
-    } else {
-        FROM_A_COPY
+    let without = match refused {
+        Some(range) => format!(
+            "where there is none, the log starts only if the loss is accepted by name when it is opened: \
+             `accept_loss(Position({})..Position({}))`",
+            range.start, range.end
+        ),
+        None => "where there is none, the log starts all the same, and whoever reads or replays what lies here gets an \
+                  error that says so"
+            .into(),
     };
-    Ok(Finding {
+    Finding {
         severity: Severity::Damaged,
         file: Some(if missing { format!("{file} (missing)") } else { file.clone() }),
         offset: (!missing).then_some(*offset),
         range: Some(range.clone()),
         what: format!("{what}; {why}"),
         lost,
-        remedy: format!(
-            "{restore}; where there is none, the loss can be accepted by name when the log is opened: \
-             `accept_loss(Position({})..Position({}))`",
-            range.start, range.end
-        ),
+        remedy: format!("put the file back from a copy, if there is one, and check again; {without}"),
         next: Some(next),
-    })
+    }
 }
 
-/// The record whose payload is bad: its frame's header verifies, so that it can be named.
-fn record(store: &dyn Store, damage: &Damage) -> Result<Option<(Handle, FrameHeader)>> {
-    let Some(base) = name::parse_segment(&damage.file) else { return Ok(None) };
-    let file = Name::new(&*damage.file)?;
-    let Ok(segment) = Header::decode(base, &store.read(&file, 0..HEADER_BYTES)?) else { return Ok(None) };
-    let bytes = store.read(&file, damage.offset..damage.offset + FRAME_HEADER_BYTES)?;
-    let at = damage.range.start;
-    Ok(FrameHeader::decode(segment.life(), at, &bytes).map(|(header, check)| {
-        let frame = Frame { at, header, check, in_group: true };
-        (frame.handle(segment.life(), base), header)
-    }))
+fn overlap(one: &Range<Position>, other: &Range<Position>) -> bool {
+    one.start < other.end.max(other.start.plus(1)) && other.start < one.end.max(one.start.plus(1))
 }
 
 fn accepted(range: &Range<Position>) -> Finding {

@@ -27,6 +27,7 @@ mod check;
 mod file;
 mod find;
 mod finding;
+mod lost;
 mod report;
 
 pub use check::check;

@@ -12,6 +12,7 @@ pub struct Report {
     pub(crate) survey: Survey,
     pub(crate) depth: Depth,
     pub(crate) findings: Vec<Finding>,
+    pub(crate) unreadable: u64,
 }
 
 impl Report {
@@ -28,6 +29,12 @@ impl Report {
     /// What was found, the worst first; of damages and foreign names the first hundred each.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// How many records of the log verify, as far as they were counted: all of them after a full check.
+    pub fn records(&self) -> u64 {
+        let records: u64 = self.survey.chain().segments().iter().filter_map(|segment| segment.records).sum();
+        records.saturating_sub(self.unreadable)
     }
 
     /// Whether nothing is damaged, as far as was read. A torn tail, files set aside and foreign names are no damage.
@@ -76,15 +83,10 @@ impl fmt::Display for Report {
                 survey.end()
             )?;
         }
-        let records: u64 = segments.iter().filter_map(|segment| segment.records).sum();
         match self.depth {
             Depth::Full => {
-                writeln!(
-                    f,
-                    "    every byte of {} was read, {} counted",
-                    files(segments.len()),
-                    plural(records, "record")
-                )?;
+                let records = plural(self.records(), "record");
+                writeln!(f, "    every byte of {} was read: {records} verify", files(segments.len()))?;
             }
             Depth::Quick => writeln!(
                 f,

@@ -181,16 +181,31 @@ mod tests {
             assert_eq!(expand_zstd(&stored, wrong, 1 << 30), Err(Kind::Damaged), "{wrong}");
         }
         let (twice, padded) = ([stored.clone(), stored.clone()].concat(), [stored.clone(), vec![0]].concat());
-        let skippable = [vec![0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0], stored.clone()].concat();
-        for (name, bytes) in
-            [("twice", twice), ("padded", padded), ("skippable", skippable), ("none", vec![])]
-        {
+        let skippable = vec![0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0];
+        let before = [skippable.clone(), stored.clone()].concat();
+        let behind = [stored.clone(), skippable].concat();
+        for (name, bytes) in [
+            ("twice", twice),
+            ("padded", padded),
+            ("skippable before", before),
+            ("skippable behind", behind),
+            ("none", vec![]),
+        ] {
             assert_eq!(expand_zstd(&bytes, 10_000, 20_000), Err(Kind::Damaged), "{name}");
             assert_eq!(expand_zstd(&bytes, 20_000, 20_000), Err(Kind::Damaged), "{name}");
         }
         for len in 0..stored.len() {
             assert_eq!(expand_zstd(&stored[..len], 10_000, 10_000), Err(Kind::Damaged), "cut at {len}");
         }
+    }
+
+    #[cfg(feature = "zstd")]
+    #[test]
+    fn a_frame_that_does_not_state_its_length_is_refused() {
+        // A window of 1 KiB, and one raw block that is the last.
+        let hello = b"\x28\xB5\x2F\xFD\x00\x00\x29\x00\x00hello";
+        assert_eq!(zstd::bulk::decompress(hello, 5).expect("zstd itself takes it"), b"hello");
+        assert_eq!(expand_zstd(hello, 5, 5), Err(Kind::Damaged));
     }
 
     #[cfg(feature = "zstd")]
@@ -207,6 +222,8 @@ mod tests {
         assert_eq!(expand_zstd(&bomb, 1 << 20, 1 << 20), Err(Kind::Damaged));
         // Cut short it can no longer give as much as it says, and is not believed.
         let head_and_last = [&bomb[..9], &bomb[bomb.len() - 4..]].concat();
-        assert_eq!(expand_zstd(&head_and_last, 1 << 30, 1 << 30), Err(Kind::Damaged));
+        let header = header(Codec::Zstd, &head_and_last, 1 << 30);
+        let refused = expand(&header, head_and_last.into(), 1 << 30).unwrap_err().to_string();
+        assert!(refused.contains("another length than its header says"), "{refused}");
     }
 }

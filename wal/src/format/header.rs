@@ -230,16 +230,10 @@ impl Header {
             1 => Durability::Process,
             _ => return Err(HeaderFault::Check), // H6
         };
-        let previous = Previous {
-            base: Position(u64_at(bytes, AT_PREV_BASE)),
-            end: Position(u64_at(bytes, AT_PREV_END)),
-            seal: u32_at(bytes, AT_PREV_SEAL),
-        };
         let known = bytes[AT_FLAGS] & !(FLAG_EPOCH | FLAG_WHOLE) == 0
             && lost_count <= LOST_MAX
             && u32_at(bytes, AT_RESERVED) == 0
-            && all_zero(&bytes[AT_LOST + 16 * lost_count.min(LOST_MAX)..])
-            && (previous.base != NONE.base || previous == NONE);
+            && all_zero(&bytes[AT_LOST + 16 * lost_count.min(LOST_MAX)..]);
         if !known {
             return Err(HeaderFault::Check); // H6
         }
@@ -247,6 +241,11 @@ impl Header {
             let at = AT_LOST + 16 * index;
             Position(u64_at(bytes, at))..Position(u64_at(bytes, at + 8))
         });
+        let previous = Previous {
+            base: Position(u64_at(bytes, AT_PREV_BASE)),
+            end: Position(u64_at(bytes, AT_PREV_END)),
+            seal: u32_at(bytes, AT_PREV_SEAL),
+        };
         let header = Header {
             identity,
             durability,

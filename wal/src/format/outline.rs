@@ -78,7 +78,7 @@ impl Outline {
                 }
                 Seen::Frame(frame) => {
                     // A frame where a group should begin: its group's header is gone.
-                    let Some(open) = open.as_mut().filter(|_| frame.in_group) else {
+                    let Some(open) = open.as_mut() else {
                         outline.add_bad(Bad { range: frame.at..frame.end(), what: Fault::Group });
                         continue;
                     };

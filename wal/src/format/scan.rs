@@ -89,6 +89,20 @@ pub enum Seen {
     Bad(Bad),
 }
 
+impl Seen {
+    /// Where what was seen ends, as far as is proven: who has walked to the end of a segment and was told of nothing up
+    /// to there has found zeros in the place of groups.
+    pub fn end(&self) -> Position {
+        match self {
+            Seen::Group { at, header, .. } => at.plus(u64::from(header.group_bytes)),
+            Seen::Frame(frame) => frame.at.plus(frame.header.frame_len()),
+            Seen::Whole { end, .. } => *end,
+            Seen::FooterHead { at, footer } | Seen::Footer { at, footer } => at.plus(footer.footer_len()),
+            Seen::Bad(bad) => bad.range.end,
+        }
+    }
+}
+
 /// A frame that verifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -111,7 +125,14 @@ impl Frame {
     /// The handle of its record, in the segment of that life that begins at `base`.
     pub fn handle(&self, life: Life, base: Position) -> Handle {
         let Life { identity, epoch } = life;
-        Handle { identity, epoch, position: self.at, base, stored_len: self.header.stored_len, check: self.check }
+        Handle {
+            identity,
+            epoch,
+            position: self.at,
+            base,
+            stored_len: self.header.stored_len,
+            check: self.check,
+        }
     }
 }
 
@@ -369,7 +390,7 @@ impl<S: Source> Walk<S> {
         };
         let end = at + header.frame_len();
         if !group.awaits(&header, end) {
-            return Ok(Some(self.bad_frame(group, end.min(frames_end), Fault::Frame))); // F7
+            return Ok(Some(self.bad_frame(group, end.min(frames_end), Fault::Frame))); // F7, and so G5
         }
         group.next_index = header.index + 1;
         group.after_gap = false;
@@ -387,11 +408,10 @@ impl<S: Source> Walk<S> {
         self.bad(from, end, what)
     }
 
-    /// All frames are behind us: they must have filled their room, and zeros the rest.
+    /// All frames are behind us, or the file's end is here. That the frames fill their room was seen to one by one.
     fn behind_frames(&mut self, group: &InGroup) -> Result<Option<Seen>, S::Error> {
         let (at, len) = (self.offset, self.len);
-        let laid_out = at == group.frames_end // G5
-            && group.end <= len // G6
+        let laid_out = group.end <= len // G6
             && self.nonzero_end(at, group.end)? == at; // G7
         self.go(group.end.min(len), Place::BetweenGroups);
         Ok(match (laid_out, group.all_verified) {

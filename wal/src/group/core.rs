@@ -19,6 +19,9 @@ use crate::store::Store;
 const FULL_RETRY: Duration = Duration::from_millis(20);
 const FULL_RETRY_MAX: Duration = Duration::from_millis(500);
 
+/// What a record takes while it waits, besides its frame: its place in the queue, its ticket.
+const WAITING_BYTES: u64 = 192;
+
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
@@ -45,12 +48,14 @@ pub(crate) struct Core {
     pub(super) survey: Survey,
     writer: Mutex<Option<Writer>>,
     clock: Arc<dyn Clock>,
-    time_base: Time,
-    elapsed_base: Duration,
+    /// The engine's time at a time of the monotonic clock.
+    time: Mutex<(Time, Duration)>,
     /// Why retiring by time is suspended.
     clock_doubt: Mutex<Option<String>>,
     /// Files that were retired and could not be removed, and whether they begin an epoch.
     left: Mutex<Vec<(Position, bool)>>,
+    /// What tidying at the start could not do.
+    pub(super) untidied: Option<Error>,
     stepped: bool,
 }
 
@@ -68,12 +73,13 @@ impl Core {
         started: Started,
         stepped: bool,
     ) -> Self {
-        let Started { writer, chain, survey } = started;
+        let Started { writer, chain, survey, left, untidied } = started;
         let (wall, before) = (clock.wall(), survey.engine_time());
-        let jumped = survey.identity().is_some() && wall > before.after(options.clock_jump_max);
-        let doubt = jumped.then(|| {
+        let doubt = survey.doubts(wall, &options).then(|| {
             format!("the wall clock went from {before} to {wall} between two lives of the log; if that is right, confirm it")
         });
+        // While it is in doubt the wall clock counts for nothing, or the next start would take it for granted.
+        let time = if doubt.is_some() { before } else { wall.max(before) };
         Core {
             store,
             options,
@@ -83,11 +89,11 @@ impl Core {
             view: RwLock::new(chain),
             survey,
             writer: Mutex::new(Some(writer)),
-            time_base: wall.max(before),
-            elapsed_base: clock.elapsed(),
+            time: Mutex::new((time, clock.elapsed())),
             clock,
             clock_doubt: Mutex::new(doubt),
-            left: Mutex::new(Vec::new()),
+            left: Mutex::new(left),
+            untidied,
             stepped,
         }
     }
@@ -98,11 +104,16 @@ impl Core {
 
     /// The engine's time: it goes on from where the log had got to, by the monotonic clock, and never back.
     pub(super) fn now(&self) -> Time {
-        self.time_base.after(self.clock.elapsed().saturating_sub(self.elapsed_base))
+        let (time, elapsed) = *self.time.lock();
+        time.after(self.clock.elapsed().saturating_sub(elapsed))
     }
 
     pub(super) fn confirm_clock(&self) {
-        *self.clock_doubt.lock() = None;
+        let mut doubt = self.clock_doubt.lock();
+        if doubt.take().is_some() {
+            let now = self.now().max(self.clock.wall());
+            *self.time.lock() = (now, self.clock.elapsed());
+        }
     }
 
     /// One turn of the writer. A panic in it, wherever it comes from, fails the log as a failed write does.
@@ -234,15 +245,16 @@ impl Core {
     fn wait_for_room(&self, at_most: Duration) -> bool {
         let mut queue = self.queue.lock();
         let mut waited = false;
-        while !waited && matches!(queue.life, Life::Running) && !queue.wants_other_than_appends() {
+        while !waited && matches!(queue.life, Life::Running) && !queue.wants_to_retire() {
             waited = self.work.wait_for(&mut queue, at_most).timed_out();
         }
-        !matches!(queue.life, Life::Closing) || queue.wants_other_than_appends()
+        !matches!(queue.life, Life::Closing) || queue.wants_to_retire()
     }
 
     /// Ends the log: everything that was handed in is written, the active segment is sealed, and only then is the place
     /// given up. What a full disk has no room for is answered with `Full`.
     pub(super) fn close_now(&self) {
+        // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
         self.queue.lock().life.closing();
         while self.turn() == Turn::Did {}
         let mut guard = self.writer.lock();
@@ -257,7 +269,9 @@ impl Core {
         }
         let mut queue = self.queue.lock();
         let jobs: Vec<Job> = queue.jobs.drain(..).collect();
+        // What was handed in and cannot be written is told by `close` too: its ticket may have been dropped.
         let full = queue.full.take();
+        queue.full = full.clone().filter(|_| jobs.iter().any(|job| prepared(job).is_some()));
         if !matches!(queue.life, Life::Failed(_)) {
             queue.life = Life::Closed;
         }
@@ -318,9 +332,11 @@ impl Core {
     /// Nothing was handed over: appends wait, other jobs are told.
     fn full(&self, jobs: Vec<Job>, error: Error) -> Turn {
         let mut queue = self.queue.lock();
-        queue.full = Some(error.clone());
         let (appends, others): (Vec<Job>, Vec<Job>) =
             jobs.into_iter().partition(|job| matches!(job, Job::Append(..)));
+        if !appends.is_empty() {
+            queue.full = Some(error.clone());
+        }
         queue.put_back(appends);
         drop(queue);
         others.into_iter().for_each(|job| job.refuse(error.clone()));
@@ -335,12 +351,12 @@ impl Core {
             queue.bytes = 0;
             queue.jobs.drain(..).collect()
         };
-        let mut places = places.into_iter();
-        for job in jobs.into_iter().chain(waiting) {
-            let place = match &job {
-                Job::Append(..) => places.next().unwrap_or(Unsettled::NOWHERE),
-                _ => Unsettled::NOWHERE,
-            };
+        // The places are those of the jobs that were handed over. What still waits never had one, also where the group
+        // that failed was one of the log's own.
+        let nowhere = std::iter::repeat(Unsettled::NOWHERE);
+        let handed = jobs.into_iter().zip(places.into_iter().chain(nowhere.clone()));
+        for (job, place) in handed.chain(waiting.into_iter().zip(nowhere)) {
+            let place = if matches!(job, Job::Append(..)) { place } else { Unsettled::NOWHERE };
             // Fenced is answered only when the newer epoch was read at this group's name, so nothing of it landed.
             let answer = match error.kind() {
                 Kind::Fenced => error.clone(),
@@ -368,21 +384,29 @@ impl Core {
         if let Some(doubt) = &*self.clock_doubt.lock() {
             return Ok(Done::Retired(Err(Error::new(Kind::Unavailable, doubt.clone()))));
         }
-        let needed = self.queue.lock().pins.keys().next().copied().unwrap_or(Position(u64::MAX));
         let (retired, begins) = {
+            // A pin that is asked for from here on finds what is about to go.
+            let mut queue = self.queue.lock();
+            let needed = queue.pins.keys().next().copied().unwrap_or(Position(u64::MAX));
             let view = self.view.read();
             let goes = |segment: &&Segment| {
-                segment.closed_at.is_some_and(|closed_at| closed_at < before) && segment.end <= needed
+                segment.closed_at.is_some_and(|closed_at| closed_at < before) && segment.next <= needed
             };
             // The last one stays: a log begins somewhere.
             let last = view.segments.len().saturating_sub(1);
             let count = view.segments[..last].iter().take_while(goes).count();
             let retired: Vec<_> =
                 view.segments[..count].iter().map(|segment| (segment.base, segment.begins_epoch)).collect();
-            (retired, view.segments.get(count).map_or(view.begins, |first| first.base))
+            let begins = view.segments.get(count).map_or(view.begins, |first| first.base);
+            queue.begins = queue.begins.max(begins);
+            (retired, begins)
         };
         if !retired.is_empty() {
-            writer.mark(begins, self.now())?;
+            if let Err(failed) = writer.mark(begins, self.now()) {
+                // Nothing was retired, so pins there are as good as before.
+                self.queue.lock().begins = self.view.read().begins;
+                return Err(failed);
+            }
             self.show(writer);
             let mut view = self.view.write();
             view.segments.drain(..retired.len());
@@ -431,7 +455,7 @@ fn prepared(job: &Job) -> Option<&Prepared> {
 
 /// What a waiting record counts for against `queue_bytes_max`.
 pub(super) fn weight(prepared: &Prepared) -> u64 {
-    prepared.frame_len()
+    prepared.frame_len() + WAITING_BYTES
 }
 
 /// Wakes a caller's task. What an executor's waker does is not ours: a panic in it must not end the writer.

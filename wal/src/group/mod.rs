@@ -170,7 +170,7 @@ impl Log {
     pub fn pin(&self, position: Position) -> Result<Pinned> {
         let mut queue = self.core.queue.lock();
         queue.open()?;
-        let begins = self.core.view.read().begins;
+        let begins = self.core.view.read().begins.max(queue.begins);
         if position < begins && position != Position::START {
             let message = format!("it was retired already: asked={position} begins={begins}");
             return Err(Error::new(Kind::Retired, message));
@@ -205,6 +205,12 @@ impl Log {
         &self.core.survey
     }
 
+    /// What could not be tidied up when the log was started, such as a cut tail that could not be trimmed. It does no
+    /// harm, and the next start tries again.
+    pub fn untidied(&self) -> Option<&Error> {
+        self.core.untidied.as_ref()
+    }
+
     /// Why appends wait, while the disk is full.
     pub fn waits_for_room(&self) -> Option<Error> {
         self.core.queue.lock().full.clone()
@@ -220,7 +226,8 @@ impl Log {
 
     /// Writes everything that was handed in, seals, and gives the place up. After it every call fails with `Closed`.
     ///
-    /// Of a log that has failed, the failure. On a full disk what found no room is answered with `Full`.
+    /// `Full`: there was no room for some of it, which is certainly not in the log. `Unknown`, or what else the log has
+    /// failed with: some of it may not be.
     pub fn close(&self) -> Result<()> {
         {
             let mut queue = self.core.queue.lock();
@@ -234,8 +241,9 @@ impl Log {
             queue.life = Life::Closing;
         }
         self.end();
-        match &self.core.queue.lock().life {
-            Life::Failed(error) => Err(error.clone()),
+        let queue = self.core.queue.lock();
+        match (&queue.life, &queue.full) {
+            (Life::Failed(error), _) | (_, Some(error)) => Err(error.clone()),
             _ => Ok(()),
         }
     }
@@ -345,7 +353,10 @@ impl Future for Appending<'_> {
         if queue.has_room(weight(&prepared), log.core.options.queue_bytes_max) {
             return Poll::Ready(Ok(log.enqueue(&mut queue, prepared)));
         }
-        queue.room_wakers.push(context.waker().clone());
+        // A task that asks often waits once.
+        if !queue.room_wakers.iter().any(|waiting| waiting.will_wake(context.waker())) {
+            queue.room_wakers.push(context.waker().clone());
+        }
         drop(queue);
         self.prepared = Some(Ok(prepared));
         Poll::Pending

@@ -57,7 +57,8 @@ impl Opened {
 
     fn replay_from(&self, from: Position, since: Time) -> Result<Replay> {
         let chain = Arc::new(self.survey.chain().clone());
-        Replay::new(self.store.clone(), chain, from, since, self.options.record_bytes_max)
+        let replay = Replay::new(self.store.clone(), chain, from, since, self.options.record_bytes_max)?;
+        Ok(replay.telling(&self.survey))
     }
 
     /// Accepts that what is damaged in this range is lost, so that the log can be started without it: take the range from

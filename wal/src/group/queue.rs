@@ -58,6 +58,8 @@ pub(super) struct Queue {
     /// What wants to be told when there is room.
     pub(super) room_wakers: Vec<Waker>,
     pub(super) pins: BTreeMap<Position, usize>,
+    /// Everything below is retired, or about to be.
+    pub(super) begins: Position,
 }
 
 impl Queue {
@@ -69,6 +71,7 @@ impl Queue {
             full: None,
             room_wakers: Vec::new(),
             pins: BTreeMap::new(),
+            begins: Position::START,
         }
     }
 
@@ -80,7 +83,7 @@ impl Queue {
             Life::Failed(error) if error.kind() == Kind::Fenced => Err(error.clone()),
             Life::Failed(error) => Err(Error::new(
                 Kind::Closed,
-                "the log has failed and acknowledges nothing more; open and start it again",
+                "the log has failed and acknowledges nothing more; drop it, then open and start it again",
             )
             .because(error.clone())),
         }
@@ -93,10 +96,12 @@ impl Queue {
 
     /// Takes what goes to the device next: appends for one group, or one other job.
     ///
-    /// On a full disk other jobs overtake the appends, for retiring is what makes room.
+    /// On a full disk retiring overtakes the appends, for it is what makes room. Sealing does not: who seals wants what
+    /// was appended before to be durable.
     pub(super) fn take(&mut self, group_bytes_max: u64) -> Vec<Job> {
         let other = |job: &Job| !matches!(job, Job::Append(..));
-        if let Some(at) = self.jobs.iter().position(other).filter(|_| self.full.is_some()) {
+        let retire = |job: &Job| matches!(job, Job::Retire(..));
+        if let Some(at) = self.jobs.iter().position(retire).filter(|_| self.full.is_some()) {
             return self.jobs.remove(at).into_iter().collect();
         }
         if self.jobs.front().is_some_and(other) {
@@ -114,8 +119,8 @@ impl Queue {
     }
 
     /// Whether anything waits that may overtake the appends on a full disk.
-    pub(super) fn wants_other_than_appends(&self) -> bool {
-        self.jobs.iter().any(|job| !matches!(job, Job::Append(..)))
+    pub(super) fn wants_to_retire(&self) -> bool {
+        self.jobs.iter().any(|job| matches!(job, Job::Retire(..)))
     }
 
     /// Gives taken jobs back, to their old places.

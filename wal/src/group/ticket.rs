@@ -106,7 +106,8 @@ impl Ticket {
 
     /// Waits so long; the ticket comes back if there is no answer yet.
     pub fn wait_for(self, at_most: Duration) -> Result<Result<Handle>, Ticket> {
-        match self.slot.wait_until(Instant::now() + at_most) {
+        let Some(deadline) = Instant::now().checked_add(at_most) else { return Ok(self.wait()) };
+        match self.slot.wait_until(deadline) {
             Some(answer) => Ok(answer),
             None => Err(self),
         }

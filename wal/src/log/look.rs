@@ -26,6 +26,9 @@ const NAMED_MAX: usize = 100;
 /// How often a look begins again because files went while it looked.
 const TRIES: usize = 20;
 
+/// How many retire marks that are not proven are tried.
+const MARKS_TRIED_MAX: usize = 64;
+
 /// How much is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
@@ -76,13 +79,6 @@ impl Found {
     fn header(&self) -> Option<&Header> {
         self.header.as_ref().ok().map(|(header, _)| header)
     }
-
-    /// Of an epoch's first segment: where the next one begins.
-    fn epoch_next(&self) -> Option<Position> {
-        let header = self.header().filter(|header| header.begins_epoch)?;
-        // If its footer is gone it still takes what its predecessor may have had in flight, as far as is known.
-        Some(self.footer.map_or(self.base.plus(header.in_flight_bytes_max), |(_, footer)| footer.next))
-    }
 }
 
 /// The segment before, as far as it is known.
@@ -104,12 +100,24 @@ struct Stop {
     beyond: Beyond,
 }
 
+/// What is alive from some file on.
+#[derive(Clone, Copy, Default)]
+struct Rest {
+    any: bool,
+    beyond: Beyond,
+    files_end: Option<Position>,
+    bad_header: bool,
+    in_flight: u64,
+}
+
 struct Looking<'a> {
     store: &'a dyn Store,
     at_least: Position,
     depth: Depth,
     found: Vec<Found>,
     fates: Vec<Fate>,
+    /// Of each file, what is alive from it on; and of what follows the last.
+    rests: Vec<Rest>,
     /// The first segment of the epoch that closed the segment at a base, if that did not seal itself.
     closers: BTreeMap<Position, usize>,
     outlines: BTreeMap<Position, Outline>,
@@ -118,7 +126,6 @@ struct Looking<'a> {
     /// Retire marks that are not proven yet, and the segments that hold them.
     marks: Vec<(Position, Position)>,
     acked: Position,
-    claims_max: u64,
     foreign: Vec<String>,
     foreign_count: u64,
     segments: Vec<Segment>,
@@ -137,13 +144,13 @@ impl<'a> Looking<'a> {
             depth,
             found: Vec::new(),
             fates: Vec::new(),
+            rests: Vec::new(),
             closers: BTreeMap::new(),
             outlines: BTreeMap::new(),
             identity: None,
             begins: Position::START,
             marks: Vec::new(),
             acked: Position::START,
-            claims_max: 0,
             foreign: Vec::new(),
             foreign_count: 0,
             segments: Vec::new(),
@@ -169,10 +176,22 @@ impl<'a> Looking<'a> {
             .filter(|&at| looking.is_unproven(at) || looking.is_dead_with_header(at))
             .collect();
         for at in unproven {
-            let marked = looking.outline(at, None)?.begins.filter(|&marked| marked > looking.begins);
+            let outline = looking.outline(at, None)?;
+            // An epoch's first segment decides which names are dead. If its footer did not show at first and does now,
+            // what it says counts: the names were sorted without it.
+            let found = &mut looking.found[at];
+            let begins_epoch = found.header().is_some_and(|header| header.begins_epoch);
+            if found.footer.is_none() && begins_epoch && outline.bad_count == 0 {
+                found.footer = outline.footer;
+                looking.sort();
+            }
+            let marked = outline.begins.filter(|&marked| marked > looking.begins);
             looking.marks.extend(marked.map(|marked| (marked, looking.found[at].base)));
         }
         looking.marks.sort_unstable();
+        // Each is tried by a walk; a writer has only so many under way.
+        let most = looking.marks.len().saturating_sub(MARKS_TRIED_MAX);
+        looking.marks.drain(..most);
         Ok(looking)
     }
 
@@ -210,11 +229,6 @@ impl<'a> Looking<'a> {
             }
         }
         bases.sort_unstable();
-        for page in self.store.list(&Name::new(CLAIMS)?)? {
-            for entry in page? {
-                self.claims_max = self.claims_max.max(name::parse_claim(&entry.name).unwrap_or(0));
-            }
-        }
         for (base, len) in bases {
             let found = self.read_ends(base, len)?;
             self.found.push(found);
@@ -279,6 +293,19 @@ impl<'a> Looking<'a> {
         }
     }
 
+    /// Of an epoch's first segment: where the next one begins. If its footer is gone, nothing of its own epoch shall die
+    /// of that; if there is nothing either, it still takes what its predecessor may have had in flight.
+    fn epoch_next(&self, first: &Found) -> Option<Position> {
+        let header = first.header().filter(|header| header.begins_epoch)?;
+        if let Some((_, footer)) = first.footer {
+            return Some(footer.next);
+        }
+        let behind = self.found.partition_point(|found| found.base <= first.base);
+        let of_it = |found: &&Found| found.header().is_some_and(|other| other.epoch == header.epoch);
+        let next = self.found[behind..].iter().find(of_it).map(|found| found.base);
+        Some(next.unwrap_or(first.base.plus(header.in_flight_bytes_max)))
+    }
+
     fn sort(&mut self) {
         let candidates: Vec<Candidate> = self
             .found
@@ -286,7 +313,7 @@ impl<'a> Looking<'a> {
             .map(|found| Candidate {
                 base: found.base,
                 epoch: found.header().map(|header| header.epoch),
-                epoch_next: found.epoch_next(),
+                epoch_next: self.epoch_next(found),
             })
             .collect();
         self.fates = judge::fates(self.begins, &candidates);
@@ -300,6 +327,7 @@ impl<'a> Looking<'a> {
                 self.closers.insert(previous.base, at);
             }
         }
+        self.add_up();
     }
 
     /// Whether nothing that was acknowledged proves the segment whole.
@@ -346,11 +374,11 @@ impl<'a> Looking<'a> {
             let (beyond, evidence) = self.evidence(&stop);
             let (row, verdict) = judge::judge(&evidence);
             let from = accepted.map_or(stop.at.plus(1), |range| range.end);
-            let onwards = self.next_alive(from);
+            let onwards = self.next_alive(from).or_else(|| self.next_alive(stop.at.plus(1)));
             match (accepted, verdict, onwards) {
                 (Some(_), _, Some(next)) => at = next,
                 (None, Verdict::Damaged(why), next) => {
-                    let last = || beyond.end.unwrap_or(stop.at).max(self.file_end(stop.file)).max(stop.at);
+                    let last = || self.last_beyond(&stop, &beyond);
                     self.damage(Damage {
                         range: stop.at..next.unwrap_or_else(last),
                         file: segment_name(stop.file).to_string(),
@@ -366,8 +394,11 @@ impl<'a> Looking<'a> {
                 _ => break (stop, row, verdict, beyond),
             }
             before = None;
+            let made_at = self.found.get(self.index_of(at)).and_then(|found| Some(found.header()?.time));
             if let Some(last) = self.segments.last_mut() {
+                // Nothing will be added to it any more.
                 last.next = at;
+                last.closed_at = last.closed_at.or(made_at);
             }
         };
         Ok(self.survey(&stop, row, verdict, beyond))
@@ -384,10 +415,8 @@ impl<'a> Looking<'a> {
         let Some(found) = here else { return stop(Fault::Missing, false, false) };
         let header = match &found.header {
             Ok((header, _)) => header.clone(),
-            Err(fault) => {
-                // A file that grows gets its name only once its header is durable; zeros are what other media may show
-                // if the power goes between the two. An object is whole or not there.
-                let inside_whole = self.store.append().is_none() || *fault != HeaderFault::Zeros;
+            Err(_) => {
+                let inside_whole = self.has_bad_header(found);
                 let beyond = self.groups_without_header(index, before.as_ref())?;
                 return Ok(Some(Stop {
                     at: *at,
@@ -545,62 +574,100 @@ impl<'a> Looking<'a> {
         Ok(beyond)
     }
 
-    fn alive_beyond(&self, at: Position) -> impl Iterator<Item = &Found> {
-        let both = self.found.iter().zip(&self.fates);
-        both.filter(move |(found, fate)| **fate == Fate::Alive && found.base > at).map(|(found, _)| found)
+    /// The index of the first file that begins at `base` or behind it.
+    fn index_of(&self, base: Position) -> usize {
+        self.found.partition_point(|found| found.base < base)
+    }
+
+    /// What is alive behind a position, added up.
+    fn alive_beyond(&self, at: Position) -> Rest {
+        self.rests[self.found.partition_point(|found| found.base <= at)]
     }
 
     fn next_alive(&self, from: Position) -> Option<Position> {
-        let mut alive = (0..self.found.len()).filter(|&at| self.fates[at] == Fate::Alive);
-        alive
-            .find(|&at| self.found[at].base >= from && self.found[at].header.is_ok())
-            .map(|at| self.found[at].base)
+        let mut behind = self.index_of(from)..self.found.len();
+        let next = behind.find(|&at| self.fates[at] == Fate::Alive && self.found[at].header.is_ok());
+        next.map(|at| self.found[at].base)
+    }
+
+    /// Adds up what is alive from each file on, so that a walk with many stops asks in no time.
+    fn add_up(&mut self) {
+        let mut rest = Rest::default();
+        let mut rests = vec![rest; self.found.len() + 1];
+        for (at, found) in
+            self.found.iter().enumerate().rev().filter(|&(at, _)| self.fates[at] == Fate::Alive)
+        {
+            rest.any = true;
+            rest.files_end = rest.files_end.max(Some(found.base.plus(found.len)));
+            rest.bad_header |= self.has_bad_header(found);
+            if let Some(header) = found.header() {
+                rest.beyond.add(found.base.plus(HEADER_BYTES), header.acked);
+                rest.in_flight = rest.in_flight.max(header.in_flight_bytes_max);
+            }
+            if let Some((footer_at, footer)) = found.footer {
+                rest.beyond.add(footer_at.plus(footer.footer_len()), footer.acked);
+            }
+            rests[at] = rest;
+        }
+        // The dead between say what the next one alive says.
+        for at in (0..self.found.len()).rev().filter(|&at| self.fates[at] != Fate::Alive) {
+            rests[at] = rests[at + 1];
+        }
+        self.rests = rests;
     }
 
     fn file_end(&self, base: Position) -> Position {
-        let index = self.found.partition_point(|found| found.base < base);
-        self.found.get(index).filter(|found| found.base == base).map_or(base, |found| base.plus(found.len))
+        self.found
+            .get(self.index_of(base))
+            .filter(|found| found.base == base)
+            .map_or(base, |found| base.plus(found.len))
+    }
+
+    /// Where damage ends behind which no segment of the chain follows: behind everything that lies there or was promised,
+    /// and never where it begins, for what is lost has a place.
+    fn last_beyond(&self, stop: &Stop, beyond: &Beyond) -> Position {
+        let files = self.alive_beyond(stop.at).files_end;
+        let known = beyond.end.max(files).max(Some(self.file_end(stop.file))).max(Some(self.at_least));
+        known.unwrap_or_default().max(stop.at.plus(1))
+    }
+
+    /// Whether a file has a header that no crash explains: it does not verify, or not in this place.
+    fn has_bad_header(&self, found: &Found) -> bool {
+        // A file that grows gets its name only once its header is durable; zeros are what other media may show if the
+        // power goes between the two. An object is whole or not there.
+        found
+            .header
+            .as_ref()
+            .is_err_and(|fault| self.store.append().is_none() || *fault != HeaderFault::Zeros)
     }
 
     fn evidence(&self, stop: &Stop) -> (Beyond, Evidence) {
-        let mut beyond = stop.beyond;
-        let mut anything = stop.bytes;
-        for found in self.alive_beyond(stop.at) {
-            anything = true;
-            if let Some(header) = found.header() {
-                beyond.add(found.base.plus(HEADER_BYTES), header.acked);
-            }
-            if let Some((footer_at, footer)) = found.footer {
-                beyond.add(footer_at.plus(footer.footer_len()), footer.acked);
-            }
-        }
+        let rest = self.alive_beyond(stop.at);
+        let beyond = Beyond {
+            acked: stop.beyond.acked.max(rest.beyond.acked),
+            end: stop.beyond.end.max(rest.beyond.end),
+        };
         let evidence = Evidence {
             promised: self.at_least > stop.at,
             acked_beyond: beyond.acked > Some(stop.at),
-            inside_whole: stop.inside_whole && stop.bytes,
+            inside_whole: (stop.inside_whole && stop.bytes) || rest.bad_header,
             overflow: beyond.end.is_some_and(|end| end.since(stop.at) > self.in_flight()),
-            anything: anything || beyond.end.is_some(),
+            anything: stop.bytes || rest.any || beyond.end.is_some(),
         };
         (beyond, evidence)
     }
 
     /// The most that any writer whose leavings are seen may have had in flight.
     fn in_flight(&self) -> u64 {
-        let alive = (0..self.found.len()).filter(|&at| self.fates[at] == Fate::Alive);
-        alive
-            .filter_map(|at| self.found[at].header())
-            .map(|header| header.in_flight_bytes_max)
-            .max()
-            .unwrap_or(0)
+        self.rests[0].in_flight
     }
 
     fn survey(&mut self, stop: &Stop, row: &'static judge::Row, verdict: Verdict, beyond: Beyond) -> Survey {
         let end = stop.at;
         let in_chain =
             |base: Position| self.segments.binary_search_by_key(&base, |segment| segment.base).is_ok();
-        let in_damage = |base: Position| {
-            base < end || self.damages.iter().any(|damage| damage.range.contains(&base))
-        };
+        let in_damage =
+            |base: Position| base < end || self.damages.iter().any(|damage| damage.range.contains(&base));
         let aside = self.found.iter().zip(&self.fates).filter(|(found, _)| !in_chain(found.base));
         let aside: Vec<Aside> = aside
             .map(|(found, fate)| Aside {
@@ -638,10 +705,14 @@ impl<'a> Looking<'a> {
             acked: self.acked.min(end),
             epoch: self.segments.last().map_or(0, |last| last.epoch),
             written_max: headers().map(|header| header.epoch).max().unwrap_or(0),
-            claims_max: self.claims_max,
             in_flight: self.in_flight(),
             verified_end: beyond.end.unwrap_or(end).max(end),
-            files_end: self.found.iter().map(|found| found.base.plus(found.len)).max().unwrap_or_default(),
+            files_end: self
+                .found
+                .iter()
+                .map(|found| found.base.plus(found.len.max(1)))
+                .max()
+                .unwrap_or_default(),
             engine_time: engine_time.max(sealed_at.unwrap_or_default()),
             verdict,
             row,

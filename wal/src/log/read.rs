@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::chain::{Chain, Lies};
 use super::look::{Depth, look};
 use super::source::segment_name;
+use super::survey::Survey;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::codec;
@@ -50,11 +51,46 @@ pub(crate) fn read(store: &dyn Store, handle: &Handle, limit: u32) -> Result<Rec
     match read_at(store, handle, handle.base, limit) {
         Err(error) if matches!(error.kind(), Kind::NotThere | Kind::Damaged) => {
             let survey = look(store, Position::START, Depth::Quick)?;
-            let base = locate(survey.chain(), handle)?;
-            if base == handle.base { Err(error) } else { read_at(store, handle, base, limit) }
+            match locate(survey.chain(), handle) {
+                Ok(base) if base != handle.base => read_at(store, handle, base, limit),
+                Ok(_) => Err(lost(error)),
+                // The log seems to end before the record, as a torn one does; but the handle says that the record was
+                // acknowledged, so its bytes are damaged.
+                Err(_) if is_damaged(&survey, handle) => Err(lost(error)),
+                Err(_) if error.kind() == Kind::Damaged && is_promised(&survey, handle) => Err(error),
+                Err(other) => Err(other),
+            }
         }
         other => other,
     }
+}
+
+/// What a read that found nothing means where the chain has the record: a file, or a part of it, is gone.
+pub(crate) fn lost(error: Error) -> Error {
+    match error.kind() {
+        Kind::NotThere => {
+            let message =
+                "the log has this record, and its file has gone or ends before it; run `wal-inspect check`";
+            Error::new(Kind::Damaged, message).because(error)
+        }
+        _ => error,
+    }
+}
+
+fn is_ours(survey: &Survey, handle: &Handle) -> bool {
+    survey.identity().is_some_and(|identity| identity.short() == handle.identity)
+}
+
+/// Whether the place of the handle is damaged.
+fn is_damaged(survey: &Survey, handle: &Handle) -> bool {
+    let hit = survey.damages().iter().any(|damage| damage.range.contains(&handle.position));
+    hit && is_ours(survey, handle)
+}
+
+/// Whether the place of the handle would be damaged if the handle were given as a promise: it is of the last writer's
+/// epoch, and lies where the log seems to end.
+fn is_promised(survey: &Survey, handle: &Handle) -> bool {
+    is_ours(survey, handle) && handle.epoch == survey.epoch() && handle.end() > survey.end()
 }
 
 /// The base of the segment that holds the handle's record, in a chain that is known, so that what was cut is told from
@@ -101,10 +137,8 @@ pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit:
         return Err(Error::new(Kind::Invalid, message));
     }
     let Some(offset) = handle.position.0.checked_sub(base.0) else {
-        return Err(Error::new(
-            Kind::Invalid,
-            format!("a handle lies before its own segment: handle={handle}"),
-        ));
+        let message = format!("the handle's hint of its segment is wrong: handle={handle}");
+        return Err(Error::new(Kind::NotThere, message));
     };
     let len = FRAME_HEADER_BYTES + u64::from(handle.stored_len);
     let bytes = store.read(&name, offset..offset.saturating_add(len))?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::chain::Segment;
 use super::look::{Depth, look};
 use super::read::{Record, read};
-use super::replay::record;
+use super::replay::{damaged, record};
 use super::source::{File, segment_name};
+use super::survey::{Damage, Survey};
 use crate::error::{Error, Kind, Result};
 use crate::format::footer::Footer;
 use crate::format::frame::PAYLOAD_BYTES_LIMIT;
@@ -82,8 +83,12 @@ struct Seat {
     shown: u64,
     /// What lies below this offset was shown, or is being.
     taken: u64,
+    /// What lies below this offset was told.
+    told: u64,
     /// Where the next segment begins, once this one has ended.
     next: Option<Position>,
+    /// What is damaged between the two.
+    damage: Option<Error>,
     walk: Option<Walk<File<Arc<dyn Store>>>>,
 }
 
@@ -102,7 +107,12 @@ impl Follow {
                 continue;
             };
             if let Some(walk) = &mut seat.walk {
-                match walk.next()? {
+                let seen = walk.next()?;
+                let base = seat.segment.base;
+                if let Some(seen) = &seen {
+                    seat.told = seat.told.max(seen.end().since(base));
+                }
+                match seen {
                     Some(Seen::Frame(frame)) if frame.at >= self.from && !frame.header.own => {
                         let record = record(walk, &frame, &seat.segment, self.identity, self.limit)?;
                         self.from = record.handle.end();
@@ -110,32 +120,39 @@ impl Follow {
                     }
                     Some(Seen::Bad(bad)) if bad.range.end > self.from => {
                         self.from = bad.range.end;
-                        let base = seat.segment.base;
-                        let message = format!(
-                            "{}; run `wal-inspect check {}` from={} to={}",
-                            bad.what,
-                            self.store.place(),
-                            bad.range.start,
-                            bad.range.end
-                        );
-                        return Err(Error::new(Kind::Damaged, message)
-                            .at(segment_name(base).as_str(), bad.range.start.since(base)));
+                        return Err(damaged(&*self.store, base, bad.range, &bad.what.to_string()));
                     }
                     Some(_) => {}
-                    None => seat.walk = None,
+                    None => {
+                        seat.walk = None;
+                        let (told, shown) = (base.plus(seat.told).max(self.from), base.plus(seat.taken));
+                        if told < shown {
+                            self.from = shown;
+                            return Err(damaged(
+                                &*self.store,
+                                base,
+                                told..shown,
+                                "nothing where groups were",
+                            ));
+                        }
+                    }
                 }
                 continue;
             }
             if seat.taken < seat.shown {
                 let file = File::new(self.store.clone(), segment_name(seat.segment.base), seat.shown);
                 seat.walk = Some(Walk::from(file, seat.life, seat.segment.base, seat.taken));
-                seat.taken = seat.shown;
+                (seat.told, seat.taken) = (seat.taken, seat.shown);
                 continue;
             }
-            if seat.next.is_some() {
-                self.from = self.from.max(seat.next.unwrap_or_default());
+            if let Some(next) = seat.next {
+                self.from = self.from.max(next);
+                let damage = seat.damage.take();
                 self.seat = None;
-                continue;
+                match damage {
+                    Some(damage) => return Err(damage),
+                    None => continue,
+                }
             }
             if !seat.scan(&*self.store)? && !self.overtaken()? {
                 return Ok(None);
@@ -155,8 +172,18 @@ impl Follow {
             segment.end > self.from
                 || (!segment.sealed && segment.closed_at.is_none() && !segment.begins_epoch)
         });
-        let Some(segment) = known else { return Ok(false) };
-        let ended = segment.sealed || segment.closed_at.is_some();
+        let ended = |segment: &Segment| segment.sealed || segment.closed_at.is_some();
+        // Behind what looked like the end of a segment that the look says has not ended: nothing to show for now.
+        let Some(segment) = known.filter(|segment| ended(segment) || self.from <= segment.end) else {
+            return Ok(false);
+        };
+        // What is damaged before it is told first.
+        let before = |damage: &&Damage| damage.range.end > self.from && damage.range.start < segment.base;
+        if let Some(damage) = survey.damages().iter().find(before) {
+            self.from = damage.range.end;
+            return Err(survey.refusal_for(damage));
+        }
+        let ended = ended(segment);
         let offset = |position: Position| position.since(segment.base);
         let shown = if ended { segment.end } else { survey.acked().min(segment.end).max(segment.start()) };
         self.identity = chain.identity;
@@ -166,7 +193,9 @@ impl Follow {
             scanned: offset(segment.end),
             shown: offset(shown),
             taken: segment.body,
+            told: segment.body,
             next: ended.then_some(segment.next),
+            damage: damage_behind(&survey, segment),
             walk: None,
         });
         Ok(true)
@@ -193,6 +222,7 @@ impl Follow {
                 let end = now.end.since(now.base);
                 seat.shown = end.max(seat.taken);
                 seat.next = Some(now.next);
+                seat.damage = damage_behind(&survey, now);
                 Ok(true)
             }
             Some(_) => Ok(false),
@@ -202,6 +232,13 @@ impl Follow {
             }
         }
     }
+}
+
+/// What is damaged between the end of a segment and the one that follows it.
+fn damage_behind(survey: &Survey, segment: &Segment) -> Option<Error> {
+    let behind = segment.end..segment.next;
+    let damage = survey.damages().iter().find(|damage| behind.contains(&damage.range.start));
+    damage.map(|damage| survey.refusal_for(damage))
 }
 
 impl Seat {

@@ -1,10 +1,13 @@
 //! Replaying a log: every record from a position or a time on, oldest first.
 
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
 use super::read::Record;
 use super::source::{File, Reads, segment_name};
+use super::survey::Survey;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::codec;
@@ -27,6 +30,8 @@ pub struct Replay {
     limit: u32,
     next_segment: usize,
     current: Option<Current>,
+    /// What opening found damaged and is not told yet: where it begins, and what to say of it.
+    damages: VecDeque<(Position, Error)>,
     done: bool,
 }
 
@@ -34,6 +39,8 @@ pub struct Replay {
 struct Current {
     segment: Segment,
     walk: Walk<File<Arc<dyn Store>>>,
+    /// Everything below was told: as records, as the log's own, or as damage.
+    told: Position,
 }
 
 impl Replay {
@@ -52,12 +59,35 @@ impl Replay {
             ));
         }
         let next_segment = chain.first_reaching(from);
-        Ok(Replay { store, chain, from, since, limit, next_segment, current: None, done: false })
+        Ok(Replay {
+            store,
+            chain,
+            from,
+            since,
+            limit,
+            next_segment,
+            current: None,
+            damages: VecDeque::new(),
+            done: false,
+        })
+    }
+
+    /// Says in its turn what opening found damaged: the chain alone passes over it.
+    #[must_use]
+    pub(crate) fn telling(mut self, survey: &Survey) -> Self {
+        let wanted = survey.damages().iter().filter(|damage| damage.range.end > self.from);
+        self.damages = wanted.map(|damage| (damage.range.start, survey.refusal_for(damage))).collect();
+        self
     }
 
     fn step(&mut self) -> Result<Option<Result<Record>>> {
         loop {
             let Some(current) = &mut self.current else {
+                let next = self.chain.segments.get(self.next_segment).map(|segment| segment.base);
+                let due = |damage: &mut (Position, Error)| next.is_none_or(|next| damage.0 < next);
+                if let Some((_, error)) = self.damages.pop_front_if(due) {
+                    return Ok(Some(Err(error)));
+                }
                 let Some(segment) = self.chain.segments.get(self.next_segment).cloned() else {
                     return Ok(None);
                 };
@@ -69,8 +99,25 @@ impl Replay {
                 self.current = Some(self.enter(segment)?);
                 continue;
             };
-            match current.walk.next()? {
-                None => self.current = None,
+            let seen = current.walk.next()?;
+            if let Some(seen) = &seen {
+                current.told = current.told.max(seen.end());
+            }
+            match seen {
+                None => {
+                    let end = current.segment.end.min(self.chain.shown);
+                    let (told, base) = (current.told.max(self.from), current.segment.base);
+                    self.current = None;
+                    if told < end {
+                        let range = told..end;
+                        return Ok(Some(Err(damaged(
+                            &*self.store,
+                            base,
+                            range,
+                            "nothing where groups were",
+                        ))));
+                    }
+                }
                 Some(Seen::Frame(frame)) => {
                     let wanted =
                         frame.at >= self.from && frame.header.time >= self.since && !frame.header.own;
@@ -91,17 +138,8 @@ impl Replay {
                     }
                 }
                 Some(Seen::Bad(bad)) if bad.range.end > self.from => {
-                    let base = current.segment.base;
-                    let message = format!(
-                        "{}; the records around it follow; run `wal-inspect check {}` from={} to={}",
-                        bad.what,
-                        self.store.place(),
-                        bad.range.start,
-                        bad.range.end
-                    );
-                    let site = bad.range.start.since(base);
-                    let error = Error::new(Kind::Damaged, message).at(segment_name(base).as_str(), site);
-                    return Ok(Some(Err(error)));
+                    let (base, what) = (current.segment.base, bad.what.to_string());
+                    return Ok(Some(Err(damaged(&*self.store, base, bad.range, &what))));
                 }
                 Some(_) => {}
             }
@@ -119,7 +157,8 @@ impl Replay {
         }
         let file = File::new(self.store.clone(), segment_name(segment.base), end.since(segment.base));
         let walk = Walk::from(file, life, segment.base, offset);
-        Ok(Current { segment, walk })
+        let told = segment.base.plus(offset);
+        Ok(Current { segment, walk, told })
     }
 
     /// The sparse index of a sealed segment; empty if its footer does not verify, which costs only time.
@@ -138,6 +177,17 @@ impl Current {
     }
 }
 
+/// The error that says, in its place, what does not verify.
+pub(crate) fn damaged(store: &dyn Store, base: Position, range: Range<Position>, what: &str) -> Error {
+    let message = format!(
+        "{what}; the records around it follow; run `wal-inspect check {}` from={} to={}",
+        store.place(),
+        range.start,
+        range.end
+    );
+    Error::new(Kind::Damaged, message).at(segment_name(base).as_str(), range.start.since(base))
+}
+
 /// The record of a frame that a walk has come upon.
 pub(crate) fn record<R: Reads>(
     walk: &mut Walk<File<R>>,
@@ -148,9 +198,19 @@ pub(crate) fn record<R: Reads>(
 ) -> Result<Record> {
     let Frame { at, header, check, .. } = *frame;
     let offset = at.since(segment.base);
+    let name = segment_name(segment.base);
+    if header.stored_len > limit {
+        let message = format!("the record is longer than record_bytes_max={limit} allows");
+        return Err(Error::new(Kind::Invalid, message).at(name.as_str(), offset));
+    }
     let stored = walk.source().exactly(offset + FRAME_HEADER_BYTES, header.stored_len as usize)?;
-    let payload = codec::expand(&header, stored, limit as usize)
-        .map_err(|error| error.at(segment_name(segment.base).as_str(), offset))?;
+    // These may be other bytes than the walk has verified: they were read again.
+    if !header.verifies(&stored) {
+        let message = "a payload that verified and, read again, does not: the medium is failing";
+        return Err(Error::new(Kind::Damaged, message).at(name.as_str(), offset));
+    }
+    let payload =
+        codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
     let handle = Handle {
         identity,
         epoch: segment.epoch,
@@ -174,6 +234,12 @@ impl Iterator for Replay {
             Ok(None) => {
                 self.done = true;
                 None
+            }
+            Err(gone) if gone.kind() == Kind::NotThere => {
+                self.done = true;
+                let message =
+                    "a segment went while it was replayed: it was retired; pin what is still needed";
+                Some(Err(Error::new(Kind::Retired, message).because(gone)))
             }
             Err(error) => {
                 self.done = true;

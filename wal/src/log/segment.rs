@@ -237,7 +237,6 @@ impl Writer {
         assert!(begins >= self.begins && begins <= self.next, "a log begins where a segment begins");
         let records = [Prepared::retire_mark(begins, now)];
         let group = (GROUP_HEADER_BYTES + records[0].frame_len()).next_multiple_of(self.block());
-        // The segment that the mark opens, if it must, already begins with it in its header; the mark says it again.
         let result = match self.store.clone().append() {
             None => self.put_group(&records, now),
             Some(_) => self.append_group(&records, group, true, now),
@@ -292,7 +291,9 @@ impl Writer {
             encode(self.life(), self.end, self.acked, self.options.block_bytes, Position::START, &[]);
         let len = encoded.bytes.len() as u64;
         // Without room for it, the footer will say it.
-        let Some(active) = self.active.as_mut().filter(|active| active.room(0) >= len) else { return Ok(()) };
+        let Some(active) = self.active.as_mut().filter(|active| active.room(MARKS_BYTES) >= len) else {
+            return Ok(());
+        };
         active.tail.write(active.offset, &[&encoded.bytes])?;
         active.tail.sync()?;
         active.totals.group(self.end, &encoded.header, encoded.check);
@@ -310,7 +311,9 @@ impl Writer {
         now: Time,
     ) -> Result<Vec<Handle>, Failed> {
         let kept = if mark { 0 } else { MARKS_BYTES };
-        let fits = |active: &Active| active.room(kept) >= group && (mark || !active.marks_only);
+        let young = |active: &Active| now < active.header.time.after(self.options.segment_age);
+        let fits =
+            |active: &Active| active.room(kept) >= group && (mark || (!active.marks_only && young(active)));
         if !self.active.as_ref().is_some_and(fits) {
             self.roll(group, mark, now)?;
         }
@@ -470,7 +473,10 @@ impl Writer {
         let file_len = bytes.len() as u64;
         self.handed = encoded.handles.iter().copied().map(Unsettled).collect();
         if let Err(error) = self.put_settled(header.base, bytes.into()) {
-            return Err(Failed::Dead(error, std::mem::take(&mut self.handed)));
+            let places = std::mem::take(&mut self.handed);
+            // For want of room nothing of it is there, and the name is free for another try.
+            let nothing = error.kind() == Kind::Full;
+            return Err(if nothing { Failed::Full(error) } else { Failed::Dead(error, places) });
         }
         self.handed.clear();
         let segment = Segment {
@@ -499,16 +505,18 @@ impl Writer {
     /// Puts a segment, and settles an answer that was lost: with the same name and the same bytes, or not at all.
     fn put_settled(&self, base: Position, bytes: Bytes) -> Result<()> {
         let name = segment_name(base);
-        let mut last = None;
+        let (mut doubt, mut last) = (None, None);
         for _ in 0..PUT_TRIES {
             match self.store.put(&name, bytes.clone()) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == Kind::Exists => return self.settle_exists(base, &bytes, error),
-                Err(error) if matches!(error.kind(), Kind::Unknown | Kind::Unavailable) => last = Some(error),
-                Err(error) => return Err(error),
+                // Once a put may have landed, only these bytes may be put under this name, whatever hinders them.
+                Err(error) if error.kind() == Kind::Unknown => doubt = Some(error),
+                Err(error) if error.kind() == Kind::Unavailable => last = Some(error),
+                Err(error) => return Err(doubt.unwrap_or(error)),
             }
         }
-        Err(last.expect("it was tried"))
+        Err(doubt.or(last).expect("it was tried"))
     }
 
     /// The name is taken: by our own put whose answer was lost, by the segment that replaced us, or nobody knows.

@@ -15,7 +15,7 @@ use super::source::segment_name;
 use super::survey::{Because, Damage, Survey};
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
-use crate::format::header::{HEADER_BYTES, Header, LOST_MAX};
+use crate::format::header::{EPOCH_LIMIT, HEADER_BYTES, Header, LOST_MAX};
 use crate::format::name::{self, CLAIMS, QUARANTINE};
 use crate::format::scan::{Seen, Source, Walk};
 use crate::format::totals::Totals;
@@ -41,6 +41,10 @@ pub(crate) struct Started {
     pub(crate) chain: Chain,
     /// What was found.
     pub(crate) survey: Survey,
+    /// Files that were retired and could not be removed, and whether they begin an epoch.
+    pub(crate) left: Vec<(Position, bool)>,
+    /// What else could not be tidied.
+    pub(crate) untidied: Option<Error>,
 }
 
 /// Starts: returns the writer of a new epoch, and what was found and decided.
@@ -59,7 +63,7 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
         let survey = look(&*store, given.at_least, Depth::Quick)?;
         refuse(&survey, options, given.accepted)?;
         let epoch = match store.append() {
-            Some(_) => survey.written_max.max(survey.claims_max) + 1,
+            Some(_) => survey.written_max + 1, // the lock is held: no claims
             // Another starter was faster: what this one would put is dead, and would hold its name for ever.
             None if survey.written_max >= claimed => {
                 claimed = survey.written_max;
@@ -70,7 +74,7 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
         if let Some(append) = store.append() {
             make_sure(&*store, append, &survey)?;
         }
-        let first = First::plan(&survey, options, given, epoch, token);
+        let first = First::plan(&survey, options, given, epoch, token)?;
         let placed = match store.append() {
             Some(append) => first.put_locked(&*store, append)?,
             None => first.put_raced(&*store)?,
@@ -79,9 +83,9 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
             Some(Placed::EndsTheChain) => {
                 let writer =
                     Writer::new(store.clone(), options.clone(), &first.header, first.seal, first.next, owner);
-                tidy(&*store, &survey, epoch)?;
                 let chain = first.chain(&survey);
-                return Ok(Started { writer, chain, survey });
+                let (left, untidied) = tidy(&*store, &survey, epoch);
+                return Ok(Started { writer, chain, survey, left, untidied });
             }
             Some(Placed::Followed(newer)) => {
                 return Err(Error::new(
@@ -255,12 +259,21 @@ struct First {
 }
 
 impl First {
-    fn plan(survey: &Survey, options: &Options, given: &Given<'_>, epoch: u64, token: [u8; 16]) -> Self {
+    fn plan(
+        survey: &Survey,
+        options: &Options,
+        given: &Given<'_>,
+        epoch: u64,
+        token: [u8; 16],
+    ) -> Result<Self> {
         let lost: Vec<_> = survey.damages.iter().map(|damage| damage.range.clone()).collect();
-        // Behind an accepted loss no name may be met again, so the epoch begins behind all of them.
-        let base =
-            if lost.is_empty() { survey.end } else { survey.files_end.max(given.at_least).max(survey.end) };
-        let base = Position(base.0.next_multiple_of(8));
+        // Behind an accepted loss no name may be met again, so the epoch begins behind all of them; and no further, or a
+        // writer that still lives would go on under the names between.
+        let base = if lost.is_empty() { survey.end } else { survey.files_end.max(survey.end) };
+        let base = aligned(base)?;
+        if epoch >= EPOCH_LIMIT {
+            return Err(Error::new(Kind::Damaged, format!("no epoch number is left: epoch={epoch}")));
+        }
         let previous = survey.chain.segments.last().map(Segment::as_previous);
         let header = Header {
             identity: survey.identity.unwrap_or_else(|| Identity((given.random)())),
@@ -270,7 +283,11 @@ impl First {
             token,
             epoch,
             base,
-            time: given.wall.max(survey.engine_time),
+            time: if survey.doubts(given.wall, options) {
+                survey.engine_time
+            } else {
+                given.wall.max(survey.engine_time)
+            },
             acked: base,
             previous,
             block_bytes: options.block_bytes,
@@ -285,12 +302,12 @@ impl First {
         // Behind everything that the replaced writer can have had in flight, that the caller was promised, or that
         // verified: whatever of an older epoch lies or lands before, is dead.
         let next = base.max(given.at_least).max(survey.verified_end).plus(survey.in_flight).max(own_end);
-        let next = Position(next.0.next_multiple_of(8));
+        let next = aligned(next)?;
         let footer = totals.footer(footer_at, Some(next), base, header.begins, header.time);
         let mut bytes = vec![0; header.body() as usize];
         bytes[..head.len()].copy_from_slice(&head);
         bytes.extend_from_slice(&footer.encode(header.life(), footer_at, &[]));
-        First { header, next, seal: totals.seal, bytes: bytes.into() }
+        Ok(First { header, next, seal: totals.seal, bytes: bytes.into() })
     }
 
     /// Under the lock nobody races: the name is free, or the medium does not do as it says.
@@ -384,23 +401,34 @@ impl First {
 }
 
 /// What may be done once the decision stands, and done again after a crash: cut tails are trimmed, with what was in
-/// them kept in quarantine; what was retired and not yet removed goes; old claims go.
-fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> Result<()> {
-    sweep(
-        store,
-        survey.aside.iter().filter(|aside| aside.because == Because::Retired).map(|aside| aside.base),
-        |base| survey.aside.iter().any(|aside| aside.base == base && aside.begins_epoch),
-    )?;
-    let Some(append) = store.append() else {
-        return remove_claims_below(store, epoch);
-    };
-    for segment in survey.chain.segments.iter().filter(|segment| !segment.begins_epoch) {
-        match trim(store, append, segment) {
-            Err(full) if full.kind() == Kind::Full => return Ok(()), // next time
-            other => other?,
+/// them kept in quarantine; what was retired and not yet removed goes; old claims go. Whatever of it fails does no harm:
+/// what was retired is left to the next retirement, the rest to the next start.
+fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> (Vec<(Position, bool)>, Option<Error>) {
+    let mut untidied = None;
+    let mut left = Vec::new();
+    for retired in survey.aside.iter().filter(|aside| aside.because == Because::Retired) {
+        if let Err(error) = sweep(store, std::iter::once(retired.base), |_| retired.begins_epoch) {
+            left.push((retired.base, retired.begins_epoch));
+            untidied = Some(error);
         }
     }
-    Ok(())
+    let rest = match store.append() {
+        None => remove_claims_below(store, epoch),
+        Some(append) => {
+            let mut segments = survey.chain.segments.iter().filter(|segment| !segment.begins_epoch);
+            segments.try_for_each(|segment| trim(store, append, segment))
+        }
+    };
+    (left, rest.err().or(untidied))
+}
+
+/// A position where something can begin, rounded up.
+fn aligned(position: Position) -> Result<Position> {
+    let up = position.0.checked_next_multiple_of(8).map(Position).filter(|&up| up < Position::LIMIT);
+    up.ok_or_else(|| {
+        let message = format!("no position is left behind {position}: a name or a promise is beyond all use");
+        Error::new(Kind::Invalid, message)
+    })
 }
 
 fn trim(store: &dyn Store, append: &dyn Append, segment: &Segment) -> Result<()> {
@@ -424,10 +452,15 @@ fn trim(store: &dyn Store, append: &dyn Append, segment: &Segment) -> Result<()>
         }
         at += part.len() as u64;
     }
-    if evidence_end > cut {
-        let evidence = store.read(&name, cut..evidence_end.min(cut + 16 * PART))?;
-        let to = free_name(store, &format!("{name}.tail-{cut}"))?;
-        store.put(&to, evidence)?;
+    let mut at = cut;
+    while at < evidence_end {
+        let part = store.read(&name, at..evidence_end.min(at + 8 * PART))?;
+        if part.is_empty() {
+            break;
+        }
+        let (to, len) = (free_name(store, &format!("{name}.tail-{at}"))?, part.len() as u64);
+        store.put(&to, part)?;
+        at += len;
     }
     append.reopen(&name)?.trim(cut)
 }

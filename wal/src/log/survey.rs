@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::chain::Chain;
+use super::options::Options;
 use crate::clock::Time;
 use crate::error::{Error, Kind};
 use crate::format::judge::{Row, Verdict, Why};
@@ -79,7 +80,6 @@ pub struct Survey {
     pub(super) acked: Position,
     pub(super) epoch: u64,
     pub(super) written_max: u64,
-    pub(super) claims_max: u64,
     pub(super) in_flight: u64,
     pub(super) verified_end: Position,
     pub(super) files_end: Position,
@@ -190,6 +190,11 @@ impl Survey {
     /// How many names are not the log's in all.
     pub fn foreign_count(&self) -> u64 {
         self.foreign_count
+    }
+
+    /// Whether the wall clock has gone further since the last life of the log than is believed without being confirmed.
+    pub(crate) fn doubts(&self, wall: Time, options: &Options) -> bool {
+        self.identity.is_some() && wall > self.engine_time.after(options.clock_jump_max)
     }
 
     /// The error that refuses this log, if it is damaged.

@@ -1,8 +1,14 @@
 //! The package's integration tests, in one binary.
 
+mod every_byte;
+mod floors;
 mod format;
 mod log;
+mod real;
+mod rules;
+mod settled;
 mod simulation;
 mod store_local;
 mod store_local_faults;
 mod store_sim;
+mod tickets;

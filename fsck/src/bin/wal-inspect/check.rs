@@ -51,6 +51,7 @@ fn json(report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
         .number("begins", survey.begins().0)
         .number("end", survey.end().0)
         .number("segments", survey.chain().segments().len() as u64)
+        .number("records", report.records())
         .number("damaged", report.count(Severity::Damaged))
         .number("lost", report.count(Severity::Lost))
         .number("torn", report.count(Severity::Torn))

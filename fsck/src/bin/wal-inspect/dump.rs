@@ -217,14 +217,18 @@ impl Dump<'_> {
             }
             if range.start >= stretch.end && !end_told {
                 end_told = true;
-                let what = if stretch.state == "closed" {
-                    "a later epoch cut the segment here"
-                } else {
-                    "the log is whole up to here"
+                let note = match (self.is_damaged(range.start), stretch.state) {
+                    (true, _) => {
+                        "damaged from here on; no replay goes further, and `get` reads what verifies"
+                    }
+                    (false, "closed") => {
+                        "a later epoch cut the segment here; what follows is no part of the log"
+                    }
+                    (false, _) => "the log ends here; what follows is no part of it",
                 };
-                self.item(&Item::Note(format!("{what}; what follows is no part of it")))?;
+                self.item(&Item::Note(note.into()))?;
             }
-            let in_log = stretch.sealed || range.start < stretch.end;
+            let in_log = stretch.sealed || range.start < stretch.end || self.is_damaged(range.start);
             self.seen(&mut walk, &seen, stretch, (&file, life, in_log))?;
             if self.args.count.is_some_and(|count| self.records >= count) {
                 return Ok(ControlFlow::Break(()));
@@ -235,6 +239,10 @@ impl Dump<'_> {
             self.item(&Item::Zeros { from: end, len: rest })?;
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn is_damaged(&self, at: Position) -> bool {
+        self.survey.damages().iter().any(|damage| damage.range.contains(&at))
     }
 
     fn seen(
@@ -310,7 +318,7 @@ impl Dump<'_> {
         }
         self.acked_told = true;
         let note = format!(
-            "what follows is whole, but the log says only of what lies below {acked} that it was acknowledged"
+            "what follows verifies; the log says of what lies below {acked} that it was acknowledged"
         );
         self.item(&Item::Note(note))
     }

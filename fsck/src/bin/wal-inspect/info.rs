@@ -65,11 +65,9 @@ fn page(survey: &Survey, store: &dyn Store, out: &mut dyn Write) -> Result<(), F
     let behind = survey.end().since(survey.acked());
     let doubt = match behind {
         0 => "everything".into(),
-        behind => format!(
-            "below {}; the {} behind it are whole, and the log does not say so of them",
-            survey.acked(),
-            bytes(behind)
-        ),
+        behind => {
+            format!("below {}, by the log's own word; the {} behind it verify", survey.acked(), bytes(behind))
+        }
     };
     row("acked", doubt)?;
     let epochs = count(|segment| segment.begins_epoch);

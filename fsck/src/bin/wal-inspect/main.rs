@@ -52,10 +52,14 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let code = if error.use_stderr() { USAGE } else { 0 };
-            // If neither standard output nor standard error can be written, nobody is there to be told.
-            let _ = error.print();
-            return ExitCode::from(code);
+            // What was typed is quoted in it. If it cannot be written, nobody is there to be told.
+            let text = text::escaped_lines(&error.to_string());
+            if error.use_stderr() {
+                let _ = io::stderr().write_all(text.as_bytes());
+                return ExitCode::from(USAGE);
+            }
+            let _ = io::stdout().write_all(text.as_bytes());
+            return ExitCode::SUCCESS;
         }
     };
     let mut out = BufWriter::new(io::stdout().lock());

@@ -1,11 +1,17 @@
 //! Walks and outlines over segments that were damaged, cut, and made up.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
+use headwater_wal::Time;
 use headwater_wal::format::Position;
-use headwater_wal::format::scan::{Fault, Seen, Source, WINDOW_BYTES, Walk};
+use headwater_wal::format::footer::{Footer, IndexEntry};
+use headwater_wal::format::group::GroupHeader;
+use headwater_wal::format::outline::Outline;
+use headwater_wal::format::scan::{Bad, Fault, Seen, Source, WINDOW_BYTES, Walk};
+use headwater_wal::format::totals::Totals;
 use proptest::prelude::*;
 
 use super::forge::{self, Piece};
@@ -185,7 +191,7 @@ proptest! {
             }
         }
         source.check(24);
-        let _ = headwater_wal::format::outline::Outline::of(&source, &header, header.check());
+        let _ = Outline::of(&source, &header, header.check());
         source.check(48);
     }
 }
@@ -462,12 +468,74 @@ fn a_group_counts_only_when_all_of_it_verifies() {
 }
 
 #[test]
+fn what_a_footer_says_counts_when_only_its_head_is_left() {
+    let mut sample = Sample::growing();
+    sample.seal(None);
+    let (range, footer) = sample.footer.clone().expect("sealed");
+    let mut bytes = sample.bytes.clone();
+    bytes[sample.groups[1].range.start as usize] ^= 1;
+    bytes[range.end as usize - 20] ^= 1;
+    let outline = sample.outline(&bytes);
+    assert_eq!(outline.end, sample.position(sample.groups[1].range.start));
+    assert_eq!(outline.beyond.acked, Some(footer.acked));
+    assert_eq!(outline.beyond.end, Some(sample.position(range.start + 96)));
+    assert_eq!(outline.footer, None);
+}
+
+#[test]
+fn a_footer_with_more_of_an_index_than_its_groups_can_have_is_bad() {
+    let sample = Sample::new(header(1 << 20, 512));
+    let entry = |position| IndexEntry { position: Position(position), least: Time(0), greatest: Time(0) };
+    let index = [entry(0), entry(1 << 16)];
+    let at = sample.position(sample.len());
+    let footer =
+        Footer { index_count: 2, next: at.plus(1000), ..sample.totals.footer(at, None, at, at, Time(0)) };
+    let bytes = [&sample.bytes[..], &footer.encode(sample.header.life(), at, &index)].concat();
+    let all = sample.walk(&bytes);
+    assert!(
+        matches!(all[..], [Seen::FooterHead { .. }, Seen::Bad(Bad { what: Fault::Footer, .. })]),
+        "{all:?}"
+    );
+}
+
+#[test]
+fn a_retire_mark_that_changes_after_it_was_verified_is_not_believed() {
+    /// A file of which a byte reads otherwise from the second time on.
+    struct Turning<'a> {
+        bytes: Cow<'a, [u8]>,
+        at: usize,
+        reads: usize,
+    }
+    impl Source for Turning<'_> {
+        type Error = Infallible;
+        fn file_len(&self) -> u64 {
+            self.bytes.len() as u64
+        }
+        fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Infallible> {
+            if (offset as usize..offset as usize + len).contains(&self.at) && len == 8 {
+                self.reads += 1;
+                if self.reads == 2 {
+                    self.bytes.to_mut()[self.at] ^= 1;
+                }
+            }
+            Ok(read(&self.bytes, offset, len))
+        }
+    }
+    let mut sample = Sample::new(header(1 << 20, 512));
+    sample.group(&[retire(4096)]);
+    assert_eq!(sample.outline(&sample.bytes).begins, Some(Position(4096)));
+    let at = sample.groups[0].frames[0].range.start as usize + 32;
+    let turning = Turning { bytes: Cow::Borrowed(&sample.bytes), at, reads: 0 };
+    let outline = Outline::of(turning, &sample.header, sample.header.check()).expect("memory");
+    assert_eq!(outline.begins, None);
+}
+
+#[test]
 fn a_record_outside_the_times_of_its_group_makes_the_group_bad() {
-    use headwater_wal::Time;
     let mut sample = Sample::new(header(0, 512));
     sample.group(&[record(10, "kept")]);
     let at = sample.groups[0].range.start;
-    let lying = headwater_wal::format::group::GroupHeader { greatest: Time(9), ..sample.groups[0].header };
+    let lying = GroupHeader { greatest: Time(9), ..sample.groups[0].header };
     let bytes = lying.encode(sample.header.life(), sample.position(at));
     sample.bytes[at as usize..at as usize + 48].copy_from_slice(&bytes);
     let outline = sample.outline(&sample.bytes);
@@ -478,7 +546,6 @@ fn a_record_outside_the_times_of_its_group_makes_the_group_bad() {
 
 #[test]
 fn a_footer_must_state_what_the_groups_add_up_to() {
-    use headwater_wal::format::footer::{Footer, IndexEntry};
     let mut sample = Sample::growing();
     sample.seal(None);
     let (range, footer) = sample.footer.clone().expect("sealed");
@@ -514,6 +581,11 @@ fn a_long_segment_has_an_index_that_leads_to_its_groups() {
     }
     sample.seal(None);
     check(&sample, &sample.bytes);
+    for group in sample.groups.iter().step_by(7) {
+        let mut bytes = sample.bytes.clone();
+        bytes[group.range.end as usize - 1] ^= 1;
+        check(&sample, &bytes);
+    }
     let index = &sample.totals.index;
     assert!(index.len() > 10, "{}", index.len());
     for entry in index {
@@ -528,5 +600,5 @@ fn a_long_segment_has_an_index_that_leads_to_its_groups() {
     }
     let footer_bytes = sample.footer.as_ref().expect("sealed").1.footer_len();
     let groups_bytes = sample.len() - footer_bytes - sample.header.body();
-    assert!(footer_bytes <= headwater_wal::format::totals::Totals::footer_bytes_max(groups_bytes));
+    assert!(footer_bytes <= Totals::footer_bytes_max(groups_bytes));
 }

@@ -1,13 +1,11 @@
 //! Every short sequence of calls, with an end at every operation of the device, and another at every operation of the
 //! recovery.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use headwater_wal::store::sim::{Cut, Fault, When};
 use headwater_wal::{Durability, Options, Time};
 
 use super::tally::Tally;
-use super::world::{End, World, small};
+use super::world::{End, World, replayable, small};
 use super::writer::Writer;
 
 /// A call.
@@ -228,13 +226,4 @@ fn recover_and_go_on(world: &World) {
     writer.leave();
     world.look_around();
     world.recover().die();
-}
-
-/// Tells what to run again if it fails.
-fn replayable(told: &str, world: &World, run: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-        eprintln!("failed: {told}");
-        world.tell();
-        std::panic::resume_unwind(panic)
-    }
 }

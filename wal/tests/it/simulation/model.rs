@@ -61,6 +61,10 @@ impl Append {
         self.settled == Some(true) || (self.answer == Answer::Acknowledged && self.settled.is_none())
     }
 
+    pub(crate) fn was_shown(&self) -> bool {
+        self.shown
+    }
+
     pub(crate) fn may_be_retired(&self) -> bool {
         self.retirable
     }
@@ -313,7 +317,10 @@ impl Model {
             assert!(record.position() >= begins, "append {id} lies before the log's beginning (P9)");
         }
         for (id, append) in self.appends.iter().enumerate() {
-            if append.must_be_there() && !there.contains_key(&id) && self.lives[append.life].epoch <= epoch {
+            // A log shows of its own life what it acknowledged; what its put came to otherwise, it does not know.
+            let own = self.lives[append.life].epoch == epoch && append.answer == Answer::Acknowledged;
+            let earlier = self.lives[append.life].epoch < epoch && append.must_be_there();
+            if (own || earlier) && !there.contains_key(&id) {
                 let handle = append.handle.expect("what must be there has a place");
                 assert!(handle.position() < begins, "append {id} is lost (P1): {append:?}");
                 assert!(

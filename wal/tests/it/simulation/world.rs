@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use headwater_wal::store::Store;
@@ -54,6 +55,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<SimClock>,
     pub(crate) tally: Tally,
     pub(crate) growing: bool,
+    rotten_reads: Arc<AtomicBool>,
     seed: u64,
 }
 
@@ -86,6 +88,7 @@ impl World {
             clock: Arc::new(SimClock::new(seed)),
             tally: tally.clone(),
             growing,
+            rotten_reads: Arc::default(),
             seed,
         }
     }
@@ -100,6 +103,7 @@ impl World {
             clock: Arc::new(clock),
             tally: self.tally.clone(),
             growing: self.growing,
+            rotten_reads: Arc::default(),
             seed,
         }
     }
@@ -113,6 +117,7 @@ impl World {
             clock: self.clock.clone(),
             tally: self.tally.clone(),
             growing: self.growing,
+            rotten_reads: self.rotten_reads.clone(),
             seed: self.seed,
         }
     }
@@ -144,12 +149,25 @@ impl World {
     /// A crash, a fault or another writer explains this error; damage it never explains (P4), and a call that was
     /// right is never `Invalid`.
     pub(crate) fn explained(&self, error: &Error) {
+        if self.rotten_reads.load(Ordering::Relaxed)
+            && matches!(error.kind(), Kind::Damaged | Kind::Unsupported)
+        {
+            return;
+        }
         let wrong = matches!(error.kind(), Kind::Damaged | Kind::Invalid | Kind::Unsupported);
         assert!(!wrong, "no crash or fault may look like this (P4): {error:?}");
     }
 
+    /// From now on a read may show rot.
+    pub(crate) fn rotten_reads(&self, rotten: bool) {
+        self.rotten_reads.store(rotten, Ordering::Relaxed);
+    }
+
     pub(crate) fn surveyed(&self, survey: &Survey) {
         self.tally.survey(survey);
+        if self.rotten_reads.load(Ordering::Relaxed) {
+            return;
+        }
         assert!(survey.damages().is_empty(), "no crash or fault may look like damage (P4): {survey}");
     }
 
@@ -166,7 +184,8 @@ impl World {
     /// Starts the log on a device that does its duty, which must succeed whatever came before; and holds what is there
     /// against what was recorded.
     pub(crate) fn recover(&self) -> Writer {
-        let at_least = if self.growing { self.model.lock().promised() } else { Position::START };
+        let (promised, operations) = (self.model.lock().promised(), self.sim.operations());
+        let at_least = if operations % 2 == 0 { promised } else { Position::START };
         let writer = self.start_in(&self.sim.process(), at_least);
         let writer =
             writer.unwrap_or_else(|error| panic!("a calm device, and the log does not start: {error:?}"));
@@ -257,4 +276,13 @@ pub(crate) fn records(world: &World, items: impl Iterator<Item = Result<Record>>
         }
     }
     Some(records)
+}
+
+/// Tells what to run again if it fails.
+pub(crate) fn replayable(told: &str, world: &World, run: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+        eprintln!("failed: {told}");
+        world.tell();
+        std::panic::resume_unwind(panic)
+    }
 }

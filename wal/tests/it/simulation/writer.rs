@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use headwater_wal::store::sim::Process;
+use headwater_wal::store::sim::{Process, Random};
 use headwater_wal::{Handle, Kind, Log, Pinned, Position, Reader, Retired, Ticket, Time};
 
 use super::model::{Answer, Append};
@@ -18,6 +18,7 @@ pub(crate) struct Writer {
     tickets: VecDeque<(usize, Ticket)>,
     pins: Vec<Pinned>,
     pinned: Vec<Position>,
+    closed: bool,
 }
 
 impl Writer {
@@ -30,6 +31,7 @@ impl Writer {
             tickets: VecDeque::new(),
             pins: Vec::new(),
             pinned: Vec::new(),
+            closed: false,
         }
     }
 
@@ -124,9 +126,14 @@ impl Writer {
         self.collect();
         match retired {
             Ok(retired) => {
+                // A replaced writer that has nothing to retire hears of nothing.
+                let replaced = self.is_replaced();
                 let mut model = self.world.model.lock();
-                assert!(retired.begins >= model.begins, "a retirement took the beginning back (P9)");
-                model.begins = retired.begins;
+                assert!(
+                    replaced || retired.begins >= model.begins,
+                    "a retirement took the beginning back (P9)"
+                );
+                model.begins = model.begins.max(retired.begins);
                 Some(retired)
             }
             Err(error) => {
@@ -161,6 +168,7 @@ impl Writer {
 
     pub(crate) fn close(&mut self) {
         let closed = self.log().close();
+        self.closed = true;
         self.collect();
         match closed {
             Ok(()) => self.world.model.lock().synced(self.life),
@@ -196,6 +204,52 @@ impl Writer {
         self.log().failure().is_some()
     }
 
+    /// Whether it was closed or has failed.
+    pub(crate) fn is_over(&self) -> bool {
+        self.has_failed() || self.closed
+    }
+
+    /// Whether a ticket has no answer yet.
+    pub(crate) fn waits(&self) -> bool {
+        !self.tickets.is_empty()
+    }
+
+    /// Whether a newer writer has begun; then what this one sees may go under its hands.
+    fn is_replaced(&self) -> bool {
+        let epoch = self.log().epoch();
+        self.world.model.lock().lives.iter().any(|life| life.epoch > epoch)
+    }
+
+    /// Reads from the middle, and from a time on: the same as from the beginning, less what lies before.
+    pub(crate) fn check_some(&self, seed: u64) {
+        let mut random = Random::new(seed);
+        let log = self.log();
+        let all = match log.replay(Position::START) {
+            Ok(replay) => records(&self.world, replay),
+            Err(error) => return self.world.explained(&error),
+        };
+        let Some(all) = all.filter(|all| !all.is_empty()) else { return };
+        let chosen = &all[random.below(all.len() as u64) as usize];
+        let (from, since) = (Position(chosen.position().0 + random.below(3)), chosen.time);
+        let behind = match log.replay(from) {
+            Ok(replay) => records(&self.world, replay),
+            Err(error) => return self.world.explained(&error),
+        };
+        if let Some(behind) = behind {
+            let expected: Vec<_> = all.iter().filter(|record| record.position() >= from).collect();
+            assert!(behind.iter().eq(expected), "a replay from {from} is another one than from the start");
+        }
+        let late = log.replay_since(since).map(|replay| records(&self.world, replay));
+        if let Ok(Some(late)) = late {
+            let expected: Vec<_> = all.iter().filter(|record| record.time >= since).collect();
+            assert!(late.iter().eq(expected), "a replay since {since} is another one than from the start");
+        }
+        let handles: Vec<_> = all.iter().map(|record| record.handle).collect();
+        if let Some(many) = records(&self.world, log.read_many(&handles)) {
+            assert!(many == all, "many reads give other records than a replay");
+        }
+    }
+
     /// Replays the log and holds it, and everything read by a handle, against what was recorded.
     pub(crate) fn check_recovered(&self) {
         let world = &self.world;
@@ -203,7 +257,7 @@ impl Writer {
             Ok(replay) => records(world, replay),
             Err(error) => return world.explained(&error),
         };
-        let Some(replayed) = replay else { return };
+        let Some(replayed) = replay.filter(|_| !self.is_replaced()) else { return };
         let (epoch, begins) = (self.log().epoch(), self.log().range().start);
         let earlier: Vec<Append> = {
             let mut model = world.model.lock();
@@ -225,7 +279,9 @@ impl Writer {
             (Err(error), Some(false)) if error.kind() == Kind::NotThere => {}
             (Err(error), None) if error.kind() == Kind::NotThere => {}
             (Err(error), _) if error.kind() == Kind::Retired => {}
-            (Err(error), _) if error.kind() == Kind::Unavailable => self.world.explained(&error),
+            (Err(error), _) if error.kind() == Kind::Unavailable || self.is_replaced() => {
+                self.world.explained(&error)
+            }
             (settled, known) => panic!("settled as {settled:?}, known as {known:?} (P8): {append:?}"),
         }
         // The place of a record that was cut gives no data, ask how one will.
@@ -261,9 +317,11 @@ impl Writer {
                         world.model.lock().recognise(&record);
                     }
                     Err(error) if error.kind() == Kind::Retired => {
-                        assert!(handle.position() < begins, "{error:?}")
+                        assert!(handle.position() < begins || self.is_replaced(), "{error:?}");
                     }
-                    Err(error) if error.kind() == Kind::Unavailable => world.explained(&error),
+                    Err(error) if error.kind() == Kind::Unavailable || self.is_replaced() => {
+                        world.explained(&error)
+                    }
                     Err(error) => panic!("a record that is there cannot be read: {error:?} (P1)"),
                 }
             }
