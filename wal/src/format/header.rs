@@ -153,7 +153,7 @@ impl Header {
             }); // H7
         let mut lost_end = Position::START;
         let in_order = self.lost.iter().all(|lost| {
-            let follows = lost_end <= lost.start && lost.start < lost.end && lost.end <= self.base;
+            let follows = lost_end <= lost.start && lost.start < lost.end && lost.end <= Position::LIMIT;
             lost_end = lost.end;
             follows
         }); // H8

@@ -67,7 +67,8 @@
 //!   are at most 24 lost ranges; reserved bytes, and those behind the last lost range, are zero;
 //! - H7: epoch and base are below 2^62; acked, begins and the previous end are at most the base; the previous base is below
 //!   the base and at most the previous end;
-//! - H8: the lost ranges are not empty, go up, do not overlap, and end at or below the base.
+//! - H8: the lost ranges are not empty, go up, do not overlap, and end at or below 2^62: what was promised and is
+//!   lost may lie beyond the base.
 //!
 //! # Group header
 //!
@@ -201,8 +202,8 @@
 //!
 //! The log is the chain of its segments. All have the same identity and durability. One follows another if it begins
 //! where that one says that the next begins (*next* in its footer), or if it begins an epoch and lies where that one's
-//! valid part ends; it names the base of the one before, the end of its groups, and its seal up to there. A missing,
-//! doubled or swapped segment therefore shows.
+//! valid part ends, or, after an accepted loss, behind every segment there was; and if it names the base of the one
+//! before, the end of its groups, and its seal up to there. A missing, doubled or swapped segment therefore shows.
 //!
 //! An epoch's **first segment** has the flag, is put whole, and holds no groups. It cuts: what the segment before it
 //! holds behind *previous end*, and every segment of an older epoch from its base up to the *next* of its own footer,

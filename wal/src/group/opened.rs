@@ -64,6 +64,9 @@ impl Opened {
     /// Accepts that what is damaged in this range is lost, so that the log can be started without it: take the range from
     /// [`Damage::range`](crate::Damage), after `wal-inspect check` has said what that costs. Every damage must lie within
     /// an accepted range. The ranges are written into the log for ever ([`Survey::lost`]).
+    ///
+    /// Make sure first that the writer before has ended: on an object store one that still lives is not fenced by a
+    /// start behind a loss.
     #[must_use]
     pub fn accept_loss(mut self, range: Range<Position>) -> Self {
         self.accepted.push(range);

@@ -267,9 +267,11 @@ impl First {
         token: [u8; 16],
     ) -> Result<Self> {
         let lost: Vec<_> = survey.damages.iter().map(|damage| damage.range.clone()).collect();
-        // Behind an accepted loss no name may be met again, so the epoch begins behind all of them; and no further, or a
-        // writer that still lives would go on under the names between.
-        let base = if lost.is_empty() { survey.end } else { survey.files_end.max(survey.end) };
+        // Behind an accepted loss no name may be met again, so the epoch begins behind all of them, and behind what was
+        // promised. That fences a replaced writer only if it has lost nothing that this start cannot see: whoever accepts
+        // a loss has made sure that the writer before has ended.
+        let base =
+            if lost.is_empty() { survey.end } else { survey.files_end.max(given.at_least).max(survey.end) };
         let base = aligned(base)?;
         if epoch >= EPOCH_LIMIT {
             return Err(Error::new(Kind::Damaged, format!("no epoch number is left: epoch={epoch}")));

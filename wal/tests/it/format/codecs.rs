@@ -467,7 +467,7 @@ fn headers_that_say_what_cannot_be_are_none() {
         ("no previous, and a seal", vec![word(80, u64::MAX), word(88, 0)]),
         ("an empty range", vec![word(136, 1)]),
         ("ranges that overlap", vec![word(144, 1)]),
-        ("a range beyond", vec![word(152, 4097)]),
+        ("a range beyond all", vec![word(152, Position::LIMIT.0 + 1)]),
     ] {
         let mut bytes = good.encode();
         for (at, patch) in patches {
