@@ -499,7 +499,10 @@ impl<'a> Looking<'a> {
                     segment.records = Some(outline.totals.records);
                     segment.next = outline.end;
                     self.acked = self.acked.max(outline.acked.min(outline.end));
-                    stop = Some(Stop {
+                    // If all is well up to where a file begins, it is for that file to say what its own header is: the
+                    // first segment of an epoch stands here, and rot in it does not make this the end of the log.
+                    let goes_on = outline.bad_count == 0 && !header.whole && self.is_alive_at(outline.end);
+                    stop = (!goes_on).then(|| Stop {
                         at: outline.end,
                         file: base,
                         what: outline.bad.first().map_or(Fault::Group, |bad| bad.what),
@@ -577,6 +580,12 @@ impl<'a> Looking<'a> {
     /// The index of the first file that begins at `base` or behind it.
     fn index_of(&self, base: Position) -> usize {
         self.found.partition_point(|found| found.base < base)
+    }
+
+    /// Whether a file that is alive begins at this very position.
+    fn is_alive_at(&self, base: Position) -> bool {
+        let index = self.index_of(base);
+        self.found.get(index).is_some_and(|found| found.base == base && self.fates[index] == Fate::Alive)
     }
 
     /// What is alive behind a position, added up.
