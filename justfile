@@ -18,12 +18,12 @@ fmt:
     cargo fmt --manifest-path fuzz/Cargo.toml
 
 # The simulation with so many random seeds.
-simulation seeds="4000":
+simulation seeds="10000":
     HEADWATER_SEEDS={{seeds}} .ci/run simulation
 
-# One life of the engine again, from the seed that a failure printed.
-replay seed:
-    HEADWATER_SEED={{seed}} cargo test -p headwater-wal --test it simulation -- --nocapture
+# One life of the engine again, by the test that failed and the seed that it printed.
+replay test seed:
+    HEADWATER_SEED={{seed}} cargo test -p headwater-wal --test it {{test}} -- --nocapture
 
 # Breaks copies of the engine in named ways, and expects the tests to notice.
 mutants:

@@ -42,6 +42,22 @@ fn a_missing_segment_is_damage_wherever_it_was() {
 }
 
 #[test]
+fn a_rotten_header_of_an_epoch_without_records_is_damage_and_not_the_end_of_the_log() {
+    let place = Place::disk();
+    let log = place.start();
+    log.write("kept");
+    log.rest();
+    log.crash();
+    let log = place.start();
+    let first = log.chain().segments().last().unwrap().base;
+    log.crash();
+    place.sim.flip(&name(first), 20, 1);
+    is_refused(&place, Position::START, "an epoch that was begun must not be begun again under its number");
+    let error = place.try_start(Position::START).unwrap_err();
+    assert_eq!(error.site().unwrap().name, name(first), "{error}");
+}
+
+#[test]
 fn that_the_newest_segment_is_missing_only_a_promise_can_tell() {
     for place in Place::both() {
         let bases = several(&place);
