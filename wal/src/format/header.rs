@@ -173,9 +173,10 @@ impl Header {
             Durability::Power => 0,
             Durability::Process => 1,
         };
-        bytes[AT_FLAGS] = FLAG_EPOCH * u8::from(self.begins_epoch)
-            | FLAG_WHOLE * u8::from(self.whole)
-            | FLAG_DOUBT * u8::from(self.clock_in_doubt);
+        let flag = |flag: u8, set: bool| if set { flag } else { 0 };
+        bytes[AT_FLAGS] = flag(FLAG_EPOCH, self.begins_epoch)
+            | flag(FLAG_WHOLE, self.whole)
+            | flag(FLAG_DOUBT, self.clock_in_doubt);
         bytes[AT_IDENTITY..AT_IDENTITY + 16].copy_from_slice(&self.identity.0);
         bytes[AT_TOKEN..AT_TOKEN + 16].copy_from_slice(&self.token);
         set_u64(&mut bytes, AT_EPOCH, self.epoch);

@@ -425,8 +425,11 @@ impl Core {
                 Err(_) => true, // said in the answer, and tried again
             }
         });
+        drop(left);
+        writer.restore_reserve()?;
         let begins = self.view.read().begins;
-        Ok(Done::Retired(Ok(Retired { begins, removed, left: left.len() as u64 })))
+        let left = self.left.lock().len() as u64;
+        Ok(Done::Retired(Ok(Retired { begins, removed, left })))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::format::header::{Header, Previous};
 use crate::format::seed::Life;
 use crate::format::totals::Totals;
 use crate::format::{Durability, Handle, Identity, Position, Unsettled};
-use crate::store::{Own, Store, Tail};
+use crate::store::{Append, Own, Store, Tail};
 
 /// Shorter payloads are stored as they are: what a compressor costs to set up outweighs what they save.
 const COMPRESS_FROM: usize = 4096;
@@ -27,7 +27,10 @@ const COMPRESS_FROM: usize = 4096;
 const MARKS_SEGMENT_BYTES: u64 = 16 * 1024;
 
 /// The room that is kept back for the day when the disk is full: for `start`, and for retiring.
-pub(super) const RESERVE_BYTES: u64 = 64 * 1024;
+const RESERVE_BYTES: u64 = 64 * 1024;
+
+/// Where there is no room for all of the reserve, it is tried with so many bytes less each time.
+const RESERVE_STEP_BYTES: u64 = 8 * 1024;
 
 /// How often a put whose outcome is unknown is repeated, with the same name and the same bytes.
 const PUT_TRIES: usize = 3;
@@ -145,6 +148,8 @@ pub(crate) struct Writer {
     pub(super) idle_said: bool,
     /// What headers say of the engine's time, until somebody confirms it.
     pub(crate) clock_in_doubt: bool,
+    /// How many bytes are kept back for the day when the disk is full.
+    reserve: u64,
     /// The places of the group that is at the device, for the case that handing it over panics.
     pub(crate) handed: Vec<Unsettled>,
     active: Option<Active>,
@@ -186,6 +191,7 @@ impl Writer {
             owner,
             idle_said: true,
             clock_in_doubt: first.clock_in_doubt,
+            reserve: 0,
             handed: Vec::new(),
             active: None,
             dead: false,
@@ -363,6 +369,7 @@ impl Writer {
         match append.ahead(len) {
             Err(full) if full.kind() == Kind::Full && mark => {
                 append.release()?;
+                self.reserve = 0;
                 len = MARKS_SEGMENT_BYTES.max(self.options.segment_len(group));
                 marks_only = true;
             }
@@ -373,7 +380,10 @@ impl Writer {
         let header = self.header(self.next, false, now);
         let bytes = header.encode();
         let tail = match append.create(&segment_name(header.base), &bytes, len) {
-            Err(full) if full.kind() == Kind::Full => return Err(Failed::Full(full)),
+            Err(full) if full.kind() == Kind::Full => {
+                self.restore_reserve()?;
+                return Err(Failed::Full(full));
+            }
             Err(error) if error.kind() == Kind::Exists => {
                 return Err(Failed::from(
                     Error::new(Kind::Fenced, "another writer has begun a segment here").because(error),
@@ -387,14 +397,17 @@ impl Writer {
         self.acked = self.end;
         let totals = Totals::new(check_of(&bytes));
         self.active = Some(Active { tail, header, offset, len, totals, marks_only });
-        if marks_only {
-            return Ok(());
+        self.reserve = keep_reserve(append)?;
+        Ok(())
+    }
+
+    /// Keeps back again what a full disk took of the reserve, as far as there is room now. Whoever filled the disk may
+    /// take every byte that comes free, so this is done at once wherever some may have.
+    pub(crate) fn restore_reserve(&mut self) -> Result<()> {
+        if let Some(append) = self.store.append().filter(|_| self.reserve < RESERVE_BYTES) {
+            self.reserve = keep_reserve(append)?;
         }
-        // There is room again: what a full disk took is kept back anew.
-        match append.reserve(RESERVE_BYTES) {
-            Err(full) if full.kind() != Kind::Full => Err(full.into()),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn seal_active(&mut self, now: Time) -> Result<(), Failed> {
@@ -552,6 +565,18 @@ impl Writer {
         let kind = if begins > base { Kind::Unknown } else { Kind::Fenced };
         Err(Error::new(kind, message).at(name.as_str(), 0))
     }
+}
+
+/// Keeps room back for the day when the disk is full: all of it, or as much as there is room for. How much that is.
+pub(super) fn keep_reserve(append: &dyn Append) -> Result<u64> {
+    let mut len = RESERVE_BYTES;
+    while len > 0 {
+        match append.reserve(len) {
+            Err(full) if full.kind() == Kind::Full => len -= RESERVE_STEP_BYTES,
+            other => return other.map(|()| len),
+        }
+    }
+    Ok(0)
 }
 
 /// The checksum in an encoded header.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::chain::{Chain, Segment};
 use super::look::{Depth, look};
 use super::options::Options;
-use super::segment::{RESERVE_BYTES, Writer, check_of};
+use super::segment::{Writer, check_of, keep_reserve};
 use super::source::segment_name;
 use super::survey::{Because, Damage, Survey};
 use crate::clock::Time;
@@ -81,10 +81,11 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
         };
         match placed.then(|| first.is_in_chain(&*store, given.at_least)).transpose()? {
             Some(Placed::EndsTheChain) => {
-                let writer =
+                let mut writer =
                     Writer::new(store.clone(), options.clone(), &first.header, first.seal, first.next, owner);
                 let chain = first.chain(&survey);
                 let (left, untidied) = tidy(&*store, &survey, epoch);
+                let untidied = untidied.or(writer.restore_reserve().err());
                 return Ok(Started { writer, chain, survey, left, untidied });
             }
             Some(Placed::Followed(newer)) => {
@@ -319,11 +320,8 @@ impl First {
             }
             other => other?,
         }
-        // Kept back anew as soon as there is room.
-        match append.reserve(RESERVE_BYTES) {
-            Err(full) if full.kind() == Kind::Full => Ok(true),
-            other => other.map(|()| true),
-        }
+        // What is left of the reserve is kept back at once; tidying may give more.
+        keep_reserve(append).map(|_| true)
     }
 
     /// Whether our put is what holds the name. The name may be taken by our own put whose answer was lost, and a put

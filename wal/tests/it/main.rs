@@ -5,6 +5,7 @@ mod floors;
 mod format;
 mod log;
 mod real;
+mod reserve;
 mod rules;
 mod settled;
 mod simulation;

@@ -182,6 +182,11 @@ impl Sim {
         self.device.lock().capacity = bytes;
     }
 
+    /// How many bytes are kept back in reserve.
+    pub fn reserved(&self) -> u64 {
+        self.device.lock().reserve.held
+    }
+
     /// How many names a page of a listing has; 3 at first.
     pub fn set_page(&self, names: usize) {
         assert!(names > 0, "a page has a name");

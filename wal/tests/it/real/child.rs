@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{Write, stderr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -25,8 +25,7 @@ use headwater_wal::{
 };
 use parking_lot::Mutex;
 
-use super::said::{Id, Said};
-use super::wait_until;
+use super::said::Id;
 
 const PLACE: &str = "HEADWATER_REAL_PLACE";
 const PART: &str = "HEADWATER_REAL_PART";
@@ -83,71 +82,6 @@ pub(super) fn command(part: Part, place: &Path, said: &Path, wrapper: &[String])
     command
 }
 
-/// A child that lives until it ends, is killed, or its test ends in whatever way.
-#[derive(Debug)]
-pub(super) struct Running {
-    child: Child,
-    said: PathBuf,
-}
-
-impl Running {
-    pub(super) fn begin(mut command: Command, said: &Path) -> Running {
-        Running { child: command.spawn().expect("a child"), said: said.into() }
-    }
-
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// What it has said so far, in all its runs.
-    pub(super) fn said(&self) -> Said {
-        Said::read(&self.said)
-    }
-
-    /// Waits until what it has said is so.
-    pub(super) fn wait_until(&mut self, what: &str, mut is_so: impl FnMut(&Said) -> bool) {
-        wait_until(what, || {
-            let ended = self.child.try_wait().expect("a child").is_some();
-            let is_so = is_so(&self.said());
-            assert!(is_so || !ended, "the child ended before: {what}: {}", self.said().text);
-            is_so
-        });
-    }
-
-    /// Sends it a signal by name.
-    pub(super) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
-        assert!(sent.expect("kill runs").success(), "the signal was sent: {name}");
-    }
-
-    pub(super) fn kill(mut self) {
-        self.child.kill().expect("a child");
-        self.child.wait().expect("a child");
-    }
-
-    /// Waits until it ends by itself or is killed from elsewhere; whether that was well.
-    pub(super) fn end(mut self) -> bool {
-        let mut ended = None;
-        wait_until("the child ends", || {
-            ended = self.child.try_wait().expect("a child");
-            ended.is_some()
-        });
-        ended.is_some_and(|status| status.success())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // A tracer that is killed lets what it traced go on.
-        let children = format!("/proc/{pid}/task/{pid}/children", pid = self.pid());
-        for traced in std::fs::read_to_string(children).unwrap_or_default().split_whitespace() {
-            let _ = Command::new("kill").args(["-s", "KILL", traced]).status();
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 #[ignore = "a part that other tests let a child play"]
 fn a_part() {
@@ -201,7 +135,8 @@ impl Player {
         let unsettled = Mutex::new(Vec::new());
         thread::scope(|scope| {
             for (thread, last) in (0..).zip(last) {
-                let first = last.map_or(0, |last| last + 1);
+                // Where all of a thread's records were retired nobody knows the last number.
+                let first = last.map_or((log.epoch() - 1) * 1_000_000, |last| last + 1);
                 let numbers = first..first + 2 * u64::from(self.part.rounds);
                 let teller = Teller { log: &log, part: self.part, thread, unsettled: &unsettled };
                 if stepped {
@@ -242,10 +177,10 @@ impl Teller<'_> {
                     }
                 }
             }
-            if self.part.retires && self.thread == 0 && one <= middle && middle < one + 2 {
-                if let Err(error) = self.retire(&handles) {
-                    say(format!("after {:?} {error}", error.kind()));
-                }
+            let is_middle = one <= middle && middle < one + 2;
+            let retires = self.part.retires && self.thread == 0 && is_middle;
+            if let Some(Err(error)) = retires.then(|| self.retire(&handles)) {
+                say(format!("after {:?} {error}", error.kind()));
             }
         }
     }

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 use super::can;
-use super::child::{self, Part, Running};
+use super::child::{self, Part};
+use super::running::Running;
 use super::said::Said;
 use super::traced::{self, Call};
 

@@ -13,6 +13,7 @@ mod full;
 mod image;
 mod killed;
 mod power;
+mod running;
 mod said;
 mod traced;
 mod two;

@@ -58,7 +58,8 @@ impl Said {
         said
     }
 
-    fn hear(&mut self, line: &str) {
+    /// One line of it.
+    pub(super) fn hear(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |at: usize| words[at].parse::<u64>().expect("a number");
         match words[0] {

@@ -8,7 +8,8 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use super::child::{self, BEGINS, Part, Running};
+use super::child::{self, BEGINS, Part};
+use super::running::Running;
 
 /// Calls before which a kill is a kill before the next call that changes something: they only look, or concern memory,
 /// threads, time, or what the child says.
