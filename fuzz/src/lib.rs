@@ -2,6 +2,7 @@
 
 pub mod codecs;
 mod lay;
+pub mod logs;
 pub mod segments;
 pub mod texts;
 
@@ -174,5 +175,15 @@ mod tests {
     #[test]
     fn outline() {
         run_on_seeds(segments::outline);
+    }
+
+    #[test]
+    fn directory() {
+        run_on_seeds(logs::directory);
+    }
+
+    #[test]
+    fn operations() {
+        run_on_seeds(logs::operations);
     }
 }
