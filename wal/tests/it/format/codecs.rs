@@ -447,7 +447,7 @@ fn headers_that_say_what_cannot_be_are_none() {
     let word = |at: usize, value: u64| (at, value.to_le_bytes().to_vec());
     for (name, patches) in [
         ("durability", vec![(14, vec![2])]),
-        ("flags", vec![(15, vec![4])]),
+        ("flags", vec![(15, vec![8])]),
         ("block 0", vec![(100, vec![0, 0, 0, 0])]),
         ("block 4", vec![(100, vec![4, 0, 0, 0])]),
         ("block 520", vec![(100, vec![8, 2, 0, 0])]),
