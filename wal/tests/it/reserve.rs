@@ -4,7 +4,7 @@ use headwater_wal::store::sim::Sim;
 use headwater_wal::{Compression, Kind, Log, Options, Position, Time};
 
 fn start(sim: &Sim) -> Log {
-    let options = Options::default().segment_bytes(20 << 10).compression(Compression::Off);
+    let options = Options::default().segment_bytes(128 << 10).compression(Compression::Off);
     Log::open(sim.store(), options).unwrap().start_stepped(Position::START).unwrap()
 }
 
@@ -20,18 +20,19 @@ fn retiring_goes_on_for_as_long_as_a_disk_stays_full() {
     let log = start(&sim);
     let handles: Vec<_> = (0..160)
         .map(|number| {
-            let handle = log.append(Time(number), vec![7; 3000]).unwrap().wait().unwrap();
+            let handle = log.append(Time(number), vec![7; 70_000]).unwrap().wait().unwrap();
             log.seal().unwrap();
             handle
         })
         .collect();
+    // Each segment that goes gives room for what its mark, in the end, took of the reserve.
     for kept in &handles[1..] {
         fill(&sim);
         let _pin = log.pin(kept.position()).unwrap();
         let retired = log.retire_before(Time::MAX).unwrap();
         assert!(retired.removed > 0 && retired.left == 0, "{retired:?}");
     }
-    assert_eq!(log.append(Time(0), vec![7; 9000]).unwrap().wait().unwrap_err().kind(), Kind::Full);
+    assert_eq!(log.append(Time(0), vec![7; 90_000]).unwrap().wait().unwrap_err().kind(), Kind::Full);
     sim.set_capacity(None);
     drop(log);
     assert_eq!(start(&sim).replay(Position::START).unwrap().count(), 2);
