@@ -44,7 +44,7 @@ pub enum Depth {
 /// since the evidence was read. And where nobody can be locked out, the beginning is looked up again after the walk: one
 /// from a beginning that has moved on could pass through names that retirement has freed.
 pub fn look(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Survey> {
-    let mut before: Option<(Position, Position)> = None;
+    let mut before: Option<Survey> = None;
     for _ in 0..TRIES {
         let survey = match Looking::new(store, at_least, depth).and_then(Looking::finish) {
             Err(error) if error.kind() == Kind::NotThere => {
@@ -53,13 +53,15 @@ pub fn look(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Surve
             }
             other => other?,
         };
-        let (begins, end) = (survey.begins(), survey.end);
-        let same_beginning = before.is_some_and(|(before, _)| before == begins);
-        let same_end = before.is_some_and(|(_, before)| before == end);
-        if (same_beginning || store.append().is_some()) && (same_end || survey.damage_count == 0) {
+        let same_end = before.as_ref().is_some_and(|before| before.end == survey.end);
+        if store.append().is_some() && (same_end || survey.damage_count == 0) {
             return Ok(survey);
         }
-        before = Some((begins, end));
+        // The earlier one is the answer: of the later one nobody knows yet what moved while it walked.
+        match before.filter(|before| before.begins() == survey.begins()) {
+            Some(before) if same_end || before.damage_count == 0 => return Ok(before),
+            _ => before = Some(survey),
+        }
     }
     Err(Error::new(
         Kind::Unavailable,
@@ -266,6 +268,10 @@ impl<'a> Looking<'a> {
             return Ok(None);
         };
         let trailer = self.store.read(name, trailer_at..len)?;
+        if (trailer.len() as u64) < TRAILER_BYTES {
+            // It is another file than was listed, or it was trimmed: whoever looks begins again.
+            return Err(Error::new(Kind::NotThere, "a file changed while it was looked at"));
+        }
         let Some(footer_len) = footer::footer_len(life, header.base.plus(trailer_at), &trailer) else {
             return Ok(None);
         };
