@@ -5,6 +5,7 @@ mod look;
 mod options;
 mod read;
 mod reader;
+mod record;
 mod replay;
 mod segment;
 mod source;
@@ -20,5 +21,6 @@ pub use replay::Replay;
 pub use survey::{Aside, Because, Damage, Survey, Torn};
 
 pub(crate) use read::{locate, read_at};
-pub(crate) use segment::{Failed, Prepared, Writer};
+pub(crate) use record::Prepared;
+pub(crate) use segment::{Failed, Writer};
 pub(crate) use start::{Given, Started, start, sweep};
