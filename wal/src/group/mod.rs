@@ -19,7 +19,7 @@ use self::core::{Core, weight};
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::{Handle, Position, Unsettled};
-use crate::log::{Chain, Prepared, Record, Replay, Survey, locate, read_at};
+use crate::log::{Chain, Prepared, Record, Replay, Survey, locate, lost, read_at};
 pub use opened::Opened;
 pub use queue::Retired;
 use queue::{Job, Life};
@@ -89,9 +89,9 @@ impl Log {
         self.is_open()?;
         let base = locate(&self.core.view.read(), handle)?;
         match read_at(&*self.core.store, handle, base, self.core.options.record_bytes_max) {
-            // It may have been retired since it was located.
+            // It was retired since it was located, or what was acknowledged has gone.
             Err(error) if error.kind() == Kind::NotThere => {
-                locate(&self.core.view.read(), handle).and(Err(error))
+                locate(&self.core.view.read(), handle).and(Err(lost(error)))
             }
             other => other,
         }

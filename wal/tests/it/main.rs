@@ -3,6 +3,7 @@
 mod every_byte;
 mod floors;
 mod format;
+mod histories;
 mod log;
 mod real;
 mod reserve;
