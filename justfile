@@ -18,7 +18,7 @@ fmt:
     cargo fmt --manifest-path fuzz/Cargo.toml
 
 # The simulation with so many random seeds.
-simulation seeds="4000":
+simulation seeds="6000":
     HEADWATER_SEEDS={{seeds}} .ci/run simulation
 
 # One life of the engine again, by the test that failed and the seed that it printed.

@@ -19,7 +19,7 @@ use self::core::{Core, weight};
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::{Handle, Position, Unsettled};
-use crate::log::{Chain, Prepared, Record, Replay, Survey, locate, lost, read_at};
+use crate::log::{Chain, Prepared, Record, Replay, Survey, locate, read, read_at};
 pub use opened::Opened;
 pub use queue::Retired;
 use queue::{Job, Life};
@@ -89,9 +89,11 @@ impl Log {
         self.is_open()?;
         let base = locate(&self.core.view.read(), handle)?;
         match read_at(&*self.core.store, handle, base, self.core.options.record_bytes_max) {
-            // It was retired since it was located, or what was acknowledged has gone.
+            // It was retired since it was located, by this writer or by one that has replaced it; or what was
+            // acknowledged has gone. A look at the log tells.
             Err(error) if error.kind() == Kind::NotThere => {
-                locate(&self.core.view.read(), handle).and(Err(lost(error)))
+                locate(&self.core.view.read(), handle)?;
+                read(&*self.core.store, handle, self.core.options.record_bytes_max)
             }
             other => other,
         }

@@ -20,7 +20,7 @@ pub use reader::{Follow, Reader};
 pub use replay::Replay;
 pub use survey::{Aside, Because, Damage, Survey, Torn};
 
-pub(crate) use read::{locate, lost, read_at};
+pub(crate) use read::{locate, read, read_at};
 pub(crate) use record::Prepared;
 pub(crate) use segment::{Failed, Writer};
 pub(crate) use start::{Given, Started, start, sweep};

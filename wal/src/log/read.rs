@@ -66,7 +66,7 @@ pub(crate) fn read(store: &dyn Store, handle: &Handle, limit: u32) -> Result<Rec
 }
 
 /// What a read that found nothing means where the chain has the record: a file, or a part of it, is gone.
-pub(crate) fn lost(error: Error) -> Error {
+fn lost(error: Error) -> Error {
     match error.kind() {
         Kind::NotThere => {
             let message =
