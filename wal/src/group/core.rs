@@ -110,7 +110,7 @@ impl Core {
     }
 
     pub(super) fn confirm_clock(&self) {
-        // The headers of the segments to come say so too, and so do not the next start's.
+        // The headers of the segments to come no longer state a doubt, so that a start that finds one of them has none.
         if let Some(writer) = self.writer.lock().as_mut() {
             writer.clock_in_doubt = false;
         }
@@ -404,8 +404,9 @@ impl Core {
         };
         if !retired.is_empty() {
             if let Err(failed) = writer.mark(begins, self.now()) {
-                // Nothing was retired, so pins there are as good as before.
-                self.queue.lock().begins = self.view.read().begins;
+                // Nothing was removed, so pins there are as good as before.
+                let begins = self.view.read().begins;
+                self.queue.lock().begins = begins;
                 return Err(failed);
             }
             self.show(writer);

@@ -341,7 +341,8 @@ impl<'a> Looking<'a> {
         let len = end.map_or(found.len, |end| end.since(found.base).min(found.len));
         let file = File::new(self.store, segment_name(found.base), len);
         let outline = Outline::of(file, header, *check)?;
-        if end.is_none() {
+        // What is proven is needed once; a full look at a long log does not keep the outlines of all of it.
+        if end.is_none() && self.is_unproven(at) {
             self.outlines.insert(found.base, outline.clone());
         }
         Ok(outline)

@@ -94,7 +94,6 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    #[allow(clippy::too_many_arguments, reason = "called once, by start")]
     pub(super) fn new(
         store: Arc<dyn Store>,
         options: Options,
