@@ -1,0 +1,43 @@
+//! Headwater's log beside raw loops and the crates that would be used instead: every case in a process of its own,
+//! rounds interleaved, syncs and device flushes counted, so that nobody wins by not syncing. The README beside this says
+//! what each row is, what it survives, and which traps there are.
+
+mod args;
+mod case;
+mod contestant;
+mod device;
+mod histogram;
+mod machine;
+mod memory;
+mod payload;
+mod pin;
+mod random;
+mod report;
+mod rounds;
+mod run;
+mod statistics;
+mod summary;
+mod worker;
+mod workload;
+
+use std::process::ExitCode;
+
+/// What went wrong, for a person to read. Nothing here is told apart by a program.
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = if words.first().is_some_and(|word| word == "case") {
+        words.remove(0);
+        run::child(&words)
+    } else {
+        args::Args::parse(&words).and_then(|args| rounds::run(&args))
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
