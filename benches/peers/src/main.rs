@@ -2,6 +2,7 @@
 //! rounds interleaved, syncs and device flushes counted, so that nobody wins by not syncing. The README beside this says
 //! what each row is, what it survives, and which traps there are.
 
+mod appending;
 mod args;
 mod case;
 mod contestant;
@@ -12,11 +13,15 @@ mod memory;
 mod payload;
 mod pin;
 mod random;
+mod reading;
 mod report;
+mod root;
 mod rounds;
 mod run;
 mod statistics;
+mod stop;
 mod summary;
+mod window;
 mod worker;
 mod workload;
 
@@ -36,8 +41,22 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", with_sources(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and what it came of, as far as they say something new: some peers keep the reason to their sources.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
+    }
+    text
 }

@@ -51,11 +51,11 @@ pub(crate) fn markdown(head: &[String], workloads: &[Workload], cases: &[Case]) 
 
 fn table(text: &mut String, workload: &Workload, cases: &[Case]) {
     let appends = matches!(workload.kind, Kind::Append(_));
-    let rate = if workload.record_bytes >= 64 * 1024 { "MB/s" } else { "operations/s" };
     let more =
         if appends { "records/sync | flushes/record | device bytes/byte | survives" } else { "open ms" };
-    let columns =
-        format!("| | {rate} | us ÷ it | p50 / p99 / p99.9 µs | CPU µs | peak MiB (anonymous) | {more} | |");
+    let columns = format!(
+        "| | operations/s | MB/s | us ÷ it | p50 / p99 / p99.9 µs | CPU µs | peak MiB (anonymous) | {more} | |"
+    );
     line_of(text, &columns);
     line_of(text, &format!("|---{}|", "|---".repeat(columns.matches('|').count() - 2)));
     for contestant in &workload.contestants {
@@ -68,7 +68,6 @@ fn table(text: &mut String, workload: &Workload, cases: &[Case]) {
         let known = |value: &dyn Fn(&Figures) -> Option<f64>| {
             spread(figures.iter().filter_map(|figures| value(figures)))
         };
-        let unit = if rate == "MB/s" { workload.record_bytes as f64 / 1e6 } else { 1.0 };
         let operations = |figures: &Figures| figures.operations as f64;
         let quantiles = [
             known(&|figures| figures.p50_us),
@@ -77,7 +76,8 @@ fn table(text: &mut String, workload: &Workload, cases: &[Case]) {
         ];
         let mut cells = vec![
             (*contestant).to_owned(),
-            shown(of(&|figures| figures.rate() * unit)),
+            shown(of(&|figures| figures.rate())),
+            short(of(&|figures| figures.bytes as f64 / figures.seconds / 1e6)),
             shown(spread(summary::ratios(cases, &workload.name, "us", &workload.name, contestant))),
             quantiles.map(short).join(" / "),
             short(of(&|figures| figures.cpu_us())),

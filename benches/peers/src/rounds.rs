@@ -3,22 +3,23 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
 
 use crate::args::Args;
 use crate::case::{Case, Figures};
 use crate::contestant::family;
 use crate::device::Device;
 use crate::random::Random;
+use crate::root::{Root, enough_room};
 use crate::run::Job;
+use crate::stop::Stop;
 use crate::workload::{self, Durability, Kind, Workload};
 use crate::{Result, machine, report};
-
-/// What our folders are called, before the number of the process that made them.
-const PREFIX: &str = "headwater-peers-";
 
 /// Runs what the command line asks for and prints the report.
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -31,14 +32,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     let root = Root::make(&args.dir)?;
+    enough_room(args, &root.path)?;
     let device = Device::of(&root.path)?;
     let head = machine::describe(args, &device)?;
     let mut json = args.json.as_ref().map(fs::File::create).transpose()?;
-    let mut rounds = Rounds { args, root: &root, filled: BTreeMap::new(), cases: Vec::new() };
+    let stop = Stop::on_signals()?;
+    let mut rounds = Rounds { args, root: &root, stop: &stop, filled: BTreeMap::new(), cases: Vec::new() };
     let began = Instant::now();
     for round in 1..=args.rounds {
         for (workload, contestant) in order(&workloads, args.seed, round) {
             let case = rounds.case(workload, contestant, round);
+            if stop.asked() {
+                return Err("stopped".into());
+            }
             eprintln!("{}", report::progress(&case));
             if let Some(json) = &mut json {
                 writeln!(json, "{}", serde_json::to_string(&case)?)?;
@@ -105,42 +111,11 @@ fn verdict(args: &Args, device: &Device, cases: &[Case]) -> Result<()> {
     }
 }
 
-/// The folder of this run, which goes with it.
-#[derive(Debug)]
-struct Root {
-    path: PathBuf,
-}
-
-impl Root {
-    /// Makes the folder, and removes those of runs that were killed: their processes live no more.
-    fn make(dir: &Path) -> Result<Root> {
-        fs::create_dir_all(dir)?;
-        for entry in fs::read_dir(dir)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok());
-            if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
-                fs::remove_dir_all(entry.path())?;
-            }
-        }
-        let path = dir.canonicalize()?.join(format!("{PREFIX}{}", std::process::id()));
-        fs::create_dir(&path)?;
-        Ok(Root { path })
-    }
-}
-
-impl Drop for Root {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.path) {
-            eprintln!("{} could not be removed: {error}", self.path.display());
-        }
-    }
-}
-
 /// What has been done so far.
 struct Rounds<'a> {
     args: &'a Args,
     root: &'a Root,
+    stop: &'a Stop,
     /// The logs that are replayed and read, by family; or why one could not be made. They serve every round.
     filled: BTreeMap<&'static str, Result<PathBuf, String>>,
     cases: Vec<Case>,
@@ -193,12 +168,15 @@ impl Rounds<'_> {
 
     /// Runs a child to its end, or for so long; what it said.
     fn child(&self, job: &Job) -> Result<String> {
+        // What earlier cases left to be written, and the removal of their files, is not to be part of this one.
+        rustix::fs::syncfs(fs::File::open(&self.root.path)?)?;
         let mut child = Command::new(std::env::current_exe()?)
             .args(["case", &serde_json::to_string(job)?])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
+        self.stop.child(Pid::from_raw(child.id() as i32));
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (send, receive) = channel();
         let readers = std::thread::spawn(move || {
@@ -208,11 +186,13 @@ impl Rounds<'_> {
             let _ = send.send(());
             (said, errors)
         });
-        let patience = Duration::from_secs_f64(120.0 + 10.0 * self.args.seconds);
+        let patience =
+            Duration::from_secs_f64(if self.args.small { 30.0 } else { 120.0 } + 10.0 * self.args.seconds);
         let late = receive.recv_timeout(patience) == Err(RecvTimeoutError::Timeout);
         if late {
             child.kill()?;
         }
+        self.stop.child(None);
         let status = child.wait()?;
         let (said, errors) = readers.join().map_err(|_| "the reader of a child's words panicked")?;
         if late {
