@@ -21,13 +21,13 @@
 //! that signal; if it does, the limit is one more way of being `Full`.
 
 mod dir;
+mod direct;
 mod failure;
 mod fresh;
 mod listing;
 mod lock;
 mod tail;
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -39,11 +39,12 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use self::dir::Dir;
+use self::direct::{Buffers, Direct};
 use self::fresh::{Fresh, Moved};
 use self::listing::Listing;
 use self::lock::Lock;
 use self::tail::Growing;
-use super::{Append, Name, Own, Pages, Store, Survives, Tail, What};
+use super::{Append, Name, Own, Pages, Room, Store, Survives, Tail, What};
 use crate::error::{Error, Kind, Result};
 
 const LOCK: &str = ".headwater-lock";
@@ -55,8 +56,9 @@ const NEW: &str = ".headwater-new-";
 pub struct Local {
     path: PathBuf,
     held: Held,
-    /// The file that was made ahead, and its length.
-    spare: Mutex<Option<(u64, Fresh)>>,
+    /// The file that was made ahead, its length and how its room was made.
+    spare: Mutex<Option<(u64, Room, Fresh)>>,
+    buffers: Arc<Buffers>,
 }
 
 /// The directory as its owner opened it. While it is owned every call goes there, wherever the path leads by now.
@@ -69,7 +71,7 @@ impl Local {
     pub fn open(path: impl AsRef<Path>) -> Result<Local> {
         let path = std::path::absolute(path.as_ref())
             .map_err(|cause| Error::new(Kind::Invalid, "this is no path of a directory").because(cause))?;
-        let store = Local { path, held: Held::default(), spare: Mutex::new(None) };
+        let store = Local { path, held: Held::default(), spare: Mutex::new(None), buffers: Arc::default() };
         match std::fs::metadata(&store.path) {
             Ok(found) if found.is_dir() => Ok(store),
             Ok(_) => Err(failure::before("open the directory", store.place(), Errno::NOTDIR)),
@@ -100,8 +102,8 @@ impl Local {
         &self,
         name: &Name,
         ahead: Option<Fresh>,
-        fill: impl FnOnce(&Fresh) -> io::Result<()>,
-    ) -> Result<File> {
+        fill: impl FnOnce(&mut Fresh) -> io::Result<()>,
+    ) -> Result<Fresh> {
         if *name == Name::ROOT {
             return Err(Error::new(Kind::Invalid, super::ROOT_IS_NO_FILE));
         }
@@ -120,12 +122,12 @@ impl Local {
         }
         let fresh = ahead.map_or_else(|| Fresh::new(&dir), Ok);
         let mut fresh = fresh.map_err(|cause| failed(cause.into()))?;
-        if let Err(cause) = fill(&fresh).and_then(|()| fresh.sync()) {
+        if let Err(cause) = fill(&mut fresh).and_then(|()| fresh.sync()) {
             return Err(self.undo(&mut fresh, failed(cause)));
         }
         match fresh.publish(leaf) {
             Moved::Done => match dir.sync() {
-                Ok(()) => Ok(fresh.into_file()),
+                Ok(()) => Ok(fresh),
                 Err(cause) => {
                     Err(failure::unknown("make the name of the file durable", self.at(name), cause))
                 }
@@ -136,6 +138,13 @@ impl Local {
                 let unknown = failure::unknown("give the file its name", self.at(name), cause);
                 Err(self.undo(&mut fresh, unknown))
             }
+        }
+    }
+
+    fn make_room(&self, fresh: &mut Fresh, len: u64, room: Room) -> io::Result<()> {
+        match room {
+            Room::Written => fresh.fill_zeros(len, &self.buffers),
+            Room::Allotted => fresh.allot(len, &self.buffers),
         }
     }
 
@@ -163,7 +172,7 @@ impl Store for Local {
     }
 
     fn put(&self, name: &Name, bytes: Bytes) -> Result<()> {
-        self.publish(name, None, |fresh| fresh.fill(&bytes, bytes.len() as u64)).map(drop)
+        self.publish(name, None, |fresh| fresh.fill(&bytes)).map(drop)
     }
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
@@ -206,45 +215,55 @@ impl Append for Local {
         Ok(Box::new(lock))
     }
 
-    fn create(&self, name: &Name, head: &[u8], len: u64) -> Result<Box<dyn Tail>> {
+    fn create(&self, name: &Name, head: &[u8], len: u64, room: Room) -> Result<Box<dyn Tail>> {
         self.owned()?;
         if len < head.len() as u64 {
             return Err(Error::new(Kind::Invalid, super::HEAD_TOO_LONG));
         }
-        let spare = self.spare.lock().take_if(|(spare, _)| *spare == len && split(name).0.is_empty());
-        // The zeros behind the head of a file that was made ahead are durable already.
-        let filled = if spare.is_some() { head.len() as u64 } else { len };
-        let ahead = spare.map(|(_, fresh)| fresh);
-        let file = self.publish(name, ahead, |fresh| fresh.fill(head, filled))?;
-        Ok(Box::new(Growing::new(file, self.at(name))))
+        let fits =
+            |spare: &mut (u64, Room, Fresh)| (spare.0, spare.1) == (len, room) && split(name).0.is_empty();
+        // What is being made ahead is waited for.
+        let ahead = self.spare.lock().take_if(fits).map(|(_, _, fresh)| fresh);
+        let made = ahead.is_some();
+        let fresh = self.publish(name, ahead, |fresh| {
+            // The room of a file that was made ahead is durable already.
+            if !made {
+                self.make_room(fresh, len, room)?;
+            }
+            fresh.fill(head)
+        })?;
+        let (file, direct) = fresh.into_files();
+        Ok(Box::new(Growing::new(file, direct, self.at(name))))
     }
 
-    fn ahead(&self, len: u64) -> Result<()> {
+    fn ahead(&self, len: u64, room: Room) -> Result<()> {
         let dir = self.owned()?;
         let mut spare = self.spare.lock();
-        if spare.as_ref().is_some_and(|(kept, _)| *kept == len) {
+        if spare.as_ref().is_some_and(|(kept, how, _)| (*kept, *how) == (len, room)) {
             return Ok(());
         }
         let failed = |cause: io::Error| failure::making("make room for the next file", self.place(), cause);
-        if let Some((_, mut old)) = spare.take() {
+        if let Some((_, _, mut old)) = spare.take() {
             old.discard().map_err(|cause| failed(cause.into()))?;
         }
         if len == 0 {
             return Ok(());
         }
         let mut fresh = Fresh::new(&dir).map_err(|cause| failed(cause.into()))?;
-        if let Err(cause) = fresh.fill(&[], len).and_then(|()| fresh.sync()) {
+        if let Err(cause) = self.make_room(&mut fresh, len, room).and_then(|()| fresh.sync()) {
             return Err(self.undo(&mut fresh, failed(cause)));
         }
-        *spare = Some((len, fresh));
+        *spare = Some((len, room, fresh));
         Ok(())
     }
 
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>> {
         let (folder, leaf) = split(name);
-        let file = self.owned()?.open_folder(folder).and_then(|dir| dir.open_file(leaf, OFlags::RDWR));
-        let file = file.map_err(|cause| failure::before("open the file", self.at(name), cause))?;
-        Ok(Box::new(Growing::new(file, self.at(name))))
+        let failed = |cause| failure::before("open the file", self.at(name), cause);
+        let dir = self.owned()?.open_folder(folder).map_err(failed)?;
+        let file = dir.open_file(leaf, OFlags::RDWR).map_err(failed)?;
+        let direct = Direct::open(&dir, leaf, &self.buffers);
+        Ok(Box::new(Growing::new(file, direct, self.at(name))))
     }
 
     fn sync_names(&self) -> Result<()> {
@@ -288,7 +307,7 @@ impl Append for Local {
             Err(cause) => return Err(failed(cause.into())),
         }
         let mut fresh = Fresh::new(&dir).map_err(|cause| failed(cause.into()))?;
-        if let Err(cause) = fresh.fill(&[], len).and_then(|()| fresh.sync()) {
+        if let Err(cause) = self.make_room(&mut fresh, len, Room::Written).and_then(|()| fresh.sync()) {
             return Err(self.undo(&mut fresh, failed(cause)));
         }
         if let Err(cause) = fresh.replace(RESERVE) {

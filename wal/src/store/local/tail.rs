@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 #[cfg(target_os = "linux")]
 use rustix::io::Errno;
 
+use super::direct::Direct;
 use super::failure;
 use crate::error::{Error, Kind, Result};
 use crate::store::{OFFSET_TOO_LARGE, TRIM_GROWS, Tail};
@@ -26,6 +27,8 @@ const PARTS_MAX: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Growing {
     file: File,
+    /// The same file, past the page cache.
+    direct: Option<Direct>,
     at: String,
     failed: AtomicBool,
     /// Of two syncs at once through one opening, the first to return could take the only report of a failure with it
@@ -34,8 +37,8 @@ pub(super) struct Growing {
 }
 
 impl Growing {
-    pub(super) fn new(file: File, at: String) -> Growing {
-        Growing { file, at, failed: AtomicBool::new(false), turn: Mutex::new(()) }
+    pub(super) fn new(file: File, direct: Option<Direct>, at: String) -> Growing {
+        Growing { file, direct, at, failed: AtomicBool::new(false), turn: Mutex::new(()) }
     }
 
     fn must_be_good(&self) -> Result<()> {
@@ -44,6 +47,14 @@ impl Growing {
         }
         let text = "an earlier write or sync of this file failed, so nothing more can be promised of it; open the log again";
         Err(Error::new(Kind::Closed, format!("{text}: file={}", self.at)))
+    }
+
+    fn must_fit(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
+        let end = parts.iter().try_fold(offset, |end, part| end.checked_add(part.len() as u64));
+        if end.is_some_and(|end| i64::try_from(end).is_ok()) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Invalid, format!("{OFFSET_TOO_LARGE}: offset={offset} file={}", self.at)))
     }
 
     fn fail(&self, doing: &str, cause: io::Error) -> Error {
@@ -55,13 +66,7 @@ impl Growing {
 impl Tail for Growing {
     fn write(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
         self.must_be_good()?;
-        let end = parts.iter().try_fold(offset, |end, part| end.checked_add(part.len() as u64));
-        if end.is_none_or(|end| i64::try_from(end).is_err()) {
-            return Err(Error::new(
-                Kind::Invalid,
-                format!("{OFFSET_TOO_LARGE}: offset={offset} file={}", self.at),
-            ));
-        }
+        self.must_fit(offset, parts)?;
         write_all(&self.file, offset, parts).map_err(|cause| self.fail("write to the file", cause))
     }
 
@@ -69,6 +74,23 @@ impl Tail for Growing {
         let _turn = self.turn.lock();
         self.must_be_good()?;
         self.file.sync_data().map_err(|cause| self.fail("sync the file", cause))
+    }
+
+    fn write_through(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
+        const DOING: &str = "write to the file durably";
+        self.must_be_good()?;
+        self.must_fit(offset, parts)?;
+        if let Some(direct) = &self.direct {
+            match direct.write(offset, parts, true) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(cause) => return Err(self.fail(DOING, cause.into())),
+            }
+        }
+        let _turn = self.turn.lock();
+        self.must_be_good()?;
+        let written = write_all(&self.file, offset, parts).and_then(|()| self.file.sync_data());
+        written.map_err(|cause| self.fail(DOING, cause))
     }
 
     fn trim(&self, len: u64) -> Result<()> {
