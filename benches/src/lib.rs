@@ -2,6 +2,8 @@
 //!
 //! A figure of them says nothing without the machine, the file system and the command: see the README beside this.
 
+pub mod reading;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
