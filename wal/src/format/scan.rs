@@ -15,7 +15,7 @@ use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
 use super::group::{self, GROUP_HEADER_BYTES, GroupHeader};
 use super::handle::{Handle, Position};
 use super::header::Header;
-use super::seed::{Life, all_zero, last_nonzero, u32_at};
+use super::seed::{Life, Seed, all_zero, last_nonzero, u32_at};
 
 /// The most bytes that a walk asks its source for at once.
 pub const WINDOW_BYTES: usize = 64 * 1024;
@@ -34,6 +34,31 @@ pub trait Source {
     fn file_len(&self) -> u64;
     /// The bytes from `offset` on: `len` of them, or as many as the file has. `len` is at most [`WINDOW_BYTES`].
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Self::Error>;
+
+    /// Whether there are `len` bytes from `offset` on and they have this CRC-32C. Window by window here; a source that
+    /// hands the bytes out afterwards keeps them.
+    fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool, Self::Error> {
+        sum_by_windows(self, offset, len, check)
+    }
+}
+
+/// What [`Source::sum_to`] answers, of a source that keeps nothing.
+pub fn sum_by_windows<S: Source + ?Sized>(
+    source: &mut S,
+    offset: u64,
+    len: u32,
+    check: u32,
+) -> Result<bool, S::Error> {
+    let (mut from, end, mut sum) = (offset, offset + u64::from(len), 0);
+    while from < end {
+        let part = source.bytes(from, window(from, end))?;
+        if part.is_empty() {
+            return Ok(false);
+        }
+        sum = crc32c::crc32c_append(sum, part);
+        from += part.len() as u64;
+    }
+    Ok(sum == check)
 }
 
 impl Source for &[u8] {
@@ -225,6 +250,7 @@ enum Found {
 pub struct Walk<S> {
     source: S,
     life: Life,
+    seed: Seed,
     base: Position,
     len: u64,
     offset: u64,
@@ -240,7 +266,7 @@ impl<S: Source> Walk<S> {
     /// Over a file that begins at `base`, from `offset`, where a group or the footer begins.
     pub fn from(source: S, life: Life, base: Position, offset: u64) -> Self {
         let len = source.file_len().min(FILE_BYTES_LIMIT);
-        Walk { source, life, base, len, offset, place: Place::BetweenGroups }
+        Walk { source, life, seed: life.seed(), base, len, offset, place: Place::BetweenGroups }
     }
 
     /// The source, for reading what the walk has come upon. What is read now is not what was verified then: verify it
@@ -375,13 +401,13 @@ impl<S: Source> Walk<S> {
     }
 
     fn in_group(&mut self, mut group: InGroup) -> Result<Option<Seen>, S::Error> {
-        let (at, len, life) = (self.offset, self.len, self.life);
+        let (at, len) = (self.offset, self.len);
         let (position, frames_end) = (self.position(at), group.frames_end.min(len));
         if group.next_index == group.count || at >= frames_end {
             return self.behind_frames(&group);
         }
         let head = self.source.bytes(at, FRAME_HEADER_BYTES as usize)?;
-        let Some((header, check)) = FrameHeader::decode(life, position, head) else {
+        let Some((header, check)) = FrameHeader::decode_seeded(self.seed, position, head) else {
             let found = match self.search(at, frames_end, false)? {
                 Found::At(found) => found,
                 Found::Nothing { .. } => frames_end,
@@ -436,24 +462,16 @@ impl<S: Source> Walk<S> {
 
     /// Whether the payload of the frame here, whose header this is, and the zeros behind it verify; window by window.
     fn payload_verifies(&mut self, header: &FrameHeader) -> Result<bool, S::Error> {
-        let mut from = self.offset + FRAME_HEADER_BYTES;
+        let from = self.offset + FRAME_HEADER_BYTES;
         let (payload_end, end) = (from + u64::from(header.stored_len), self.offset + header.frame_len());
-        if end > self.len {
-            return Ok(false);
+        if end > self.len || !self.source.sum_to(from, header.stored_len, header.payload_check)? {
+            return Ok(false); // F5
         }
-        let mut check = 0;
-        while from < payload_end {
-            let part = self.source.bytes(from, window(from, payload_end))?;
-            if part.is_empty() {
-                return Ok(false);
-            }
-            check = crc32c::crc32c_append(check, part);
-            from += part.len() as u64;
+        if payload_end == end {
+            return Ok(true);
         }
         let padding = self.source.bytes(payload_end, (end - payload_end) as usize)?;
-        Ok(check == header.payload_check // F5
-            && padding.len() as u64 == end - payload_end
-            && all_zero(padding)) // F6
+        Ok(padding.len() as u64 == end - payload_end && all_zero(padding)) // F6
     }
 
     /// The first offset behind `from`, in steps of eight bytes, where a frame header, or unless we are in a group a

@@ -140,7 +140,8 @@ impl Follow {
                 continue;
             }
             if seat.taken < seat.shown {
-                let file = File::new(self.store.clone(), segment_name(seat.segment.base), seat.shown);
+                let name = segment_name(seat.segment.base);
+                let file = File::new(self.store.clone(), name, seat.shown).holding(self.limit);
                 seat.walk = Some(Walk::from(file, seat.life, seat.segment.base, seat.taken));
                 (seat.told, seat.taken) = (seat.taken, seat.shown);
                 continue;

@@ -155,7 +155,8 @@ impl Replay {
             let entry = self.index(&segment)?.into_iter().rev().find(|entry| entry.position <= self.from);
             offset = entry.map_or(offset, |entry| entry.position.since(segment.base));
         }
-        let file = File::new(self.store.clone(), segment_name(segment.base), end.since(segment.base));
+        let file = File::new(self.store.clone(), segment_name(segment.base), end.since(segment.base))
+            .holding(self.limit);
         let walk = Walk::from(file, life, segment.base, offset);
         let told = segment.base.plus(offset);
         Ok(Current { segment, walk, told })
@@ -198,19 +199,16 @@ pub(crate) fn record<R: Reads>(
 ) -> Result<Record> {
     let Frame { at, header, check, .. } = *frame;
     let offset = at.since(segment.base);
-    let name = segment_name(segment.base);
+    let here = |error: Error| error.at(segment_name(segment.base).as_str(), offset);
     if header.stored_len > limit {
         let message = format!("the record is longer than record_bytes_max={limit} allows");
-        return Err(Error::new(Kind::Invalid, message).at(name.as_str(), offset));
+        return Err(here(Error::new(Kind::Invalid, message)));
     }
-    let stored = walk.source().exactly(offset + FRAME_HEADER_BYTES, header.stored_len as usize)?;
-    // These may be other bytes than the walk has verified: they were read again.
-    if !header.verifies(&stored) {
-        let message = "a payload that verified and, read again, does not: the medium is failing";
-        return Err(Error::new(Kind::Damaged, message).at(name.as_str(), offset));
-    }
-    let payload =
-        codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
+    // The very bytes that the walk has verified: read again, they might be others.
+    let stored = walk.source().verified(offset + FRAME_HEADER_BYTES, header.stored_len);
+    let stored =
+        stored.expect("the file holds payloads up to the same limit, and the walk has verified this one");
+    let payload = codec::expand(&header, stored, limit as usize).map_err(here)?;
     let handle = Handle {
         identity,
         epoch: segment.epoch,

@@ -1,16 +1,21 @@
 //! A file of a store as the scanner reads it: one window at a time.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::format::Position;
+use crate::format::frame::PADDING_BYTES_MAX;
 use crate::format::name;
-use crate::format::scan::Source;
-use crate::store::{Name, Store};
+use crate::format::scan::{Source, sum_by_windows};
+use crate::store::{Name, Object, Store};
 
 const WINDOW: u64 = 256 * 1024;
+
+/// Shorter payloads are copied out of their window.
+const SHARED_BYTES_LEAST: u32 = 512;
 
 /// The name of the segment at `base`, in the store's root.
 pub(crate) fn segment_name(base: Position) -> Name {
@@ -40,39 +45,86 @@ pub(crate) struct File<R> {
     store: R,
     name: Name,
     len: u64,
+    opened: Opened,
+    /// A payload of up to so many bytes is held whole, and so can be handed out after it was verified.
+    holds: u32,
     at: u64,
     window: Bytes,
+    /// Where the payload lies that was verified last, if the window still has it.
+    verified: Range<u64>,
+}
+
+/// How the file is read.
+#[derive(Debug)]
+enum Opened {
+    NotYet,
+    /// The medium keeps no files open.
+    ByName,
+    Kept(Arc<dyn Object>),
 }
 
 impl<R: Reads> File<R> {
     pub(crate) fn new(store: R, name: Name, len: u64) -> Self {
-        File { store, name, len, at: 0, window: Bytes::new() }
+        let opened = Opened::NotYet;
+        File { store, name, len, opened, holds: 0, at: 0, window: Bytes::new(), verified: 0..0 }
     }
 
-    /// The bytes of one range, as a value; errors if the file has fewer.
-    pub(crate) fn exactly(&mut self, offset: u64, len: usize) -> Result<Bytes> {
-        self.fill(offset, len)?;
-        let from = (offset - self.at) as usize;
-        match self.window.get(from..from + len) {
-            // A small value does not keep a whole window alive.
-            Some(part) if len * 4 < self.window.len() => Ok(Bytes::copy_from_slice(part)),
-            Some(_) => Ok(self.window.slice(from..from + len)),
-            None => {
-                Err(Error::new(Kind::Unavailable, "the file became shorter while it was read; try again")
-                    .at(self.name.as_str(), offset))
-            }
+    /// Holds payloads of up to so many bytes for who wants them.
+    #[must_use]
+    pub(crate) fn holding(mut self, payload_bytes: u32) -> Self {
+        self.holds = payload_bytes;
+        self
+    }
+
+    /// The payload at `offset` of `len` bytes, if it is what was verified last: the very bytes. It shares its memory
+    /// with its neighbours.
+    pub(crate) fn verified(&self, offset: u64, len: u32) -> Option<Bytes> {
+        if self.verified != (offset..offset + u64::from(len)) {
+            return None;
         }
+        let from = (offset - self.at) as usize;
+        let part = from..from + len as usize;
+        // What is this small does not keep a whole window alive.
+        Some(if len < SHARED_BYTES_LEAST {
+            Bytes::copy_from_slice(&self.window[part])
+        } else {
+            self.window.slice(part)
+        })
     }
 
+    /// Makes the window hold `len` bytes from `offset` on, as far as the file has them.
     fn fill(&mut self, offset: u64, len: usize) -> Result<()> {
         let end = offset.saturating_add(len as u64).min(self.len);
-        let held = self.at..self.at + self.window.len() as u64;
-        if offset >= held.start && end <= held.end {
+        if offset >= self.at && end <= self.at + self.window.len() as u64 {
             return Ok(());
         }
         let to = offset.saturating_add(WINDOW).max(end).min(self.len);
-        self.window = self.store.store().read(&self.name, offset.min(to)..to)?;
-        self.at = offset;
+        self.load(offset.min(to)..to)
+    }
+
+    fn load(&mut self, range: Range<u64>) -> Result<()> {
+        self.verified = 0..0;
+        let store = self.store.store();
+        if matches!(self.opened, Opened::NotYet) {
+            self.opened = store.open(&self.name)?.map_or(Opened::ByName, Opened::Kept);
+        }
+        let old = std::mem::take(&mut self.window);
+        self.at = range.start;
+        self.window = match &self.opened {
+            Opened::Kept(object) => {
+                // What nobody holds a part of is used again.
+                let mut window = old.try_into_mut().unwrap_or_default();
+                window.resize((range.end - range.start) as usize, 0);
+                let len = object.read_into(range.start, &mut window)?;
+                window.truncate(len);
+                let ahead = range.end..(range.end + WINDOW).min(self.len);
+                if !ahead.is_empty() {
+                    object.expect(ahead);
+                }
+                window.freeze()
+            }
+            _ => store.read(&self.name, range)?,
+        };
         Ok(())
     }
 }
@@ -88,5 +140,18 @@ impl<R: Reads> Source for File<R> {
         self.fill(offset, len)?;
         let from = usize::try_from(offset - self.at).unwrap_or(usize::MAX).min(self.window.len());
         Ok(&self.window[from..from.saturating_add(len).min(self.window.len())])
+    }
+
+    fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool> {
+        if len > self.holds {
+            return sum_by_windows(self, offset, len, check);
+        }
+        // With the zeros behind it, so that looking at those does not move the window on.
+        self.fill(offset, len as usize + PADDING_BYTES_MAX)?;
+        let from = (offset - self.at) as usize;
+        let sums =
+            self.window.get(from..from + len as usize).is_some_and(|part| crc32c::crc32c(part) == check);
+        self.verified = if sums { offset..offset + u64::from(len) } else { 0..0 };
+        Ok(sums)
     }
 }

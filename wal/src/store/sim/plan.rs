@@ -37,7 +37,7 @@ pub enum Op {
     Release,
     /// Puts a whole object.
     Put,
-    /// Reads.
+    /// Reads, or opens a file for reading.
     Read,
     /// Lists a page.
     List,
