@@ -299,6 +299,7 @@ impl<S: Source> Walk<S> {
         }
     }
 
+    #[inline]
     fn step(&mut self, place: Place) -> Result<Option<Seen>, S::Error> {
         match place {
             Place::BetweenGroups => self.between_groups(),
@@ -400,6 +401,7 @@ impl<S: Source> Walk<S> {
         Ok(index.verifies() && stated == Some(footer.footer_len())) // T6, T8
     }
 
+    #[inline]
     fn in_group(&mut self, mut group: InGroup) -> Result<Option<Seen>, S::Error> {
         let (at, len) = (self.offset, self.len);
         let (position, frames_end) = (self.position(at), group.frames_end.min(len));
@@ -461,6 +463,7 @@ impl<S: Source> Walk<S> {
     }
 
     /// Whether the payload of the frame here, whose header this is, and the zeros behind it verify; window by window.
+    #[inline]
     fn payload_verifies(&mut self, header: &FrameHeader) -> Result<bool, S::Error> {
         let from = self.offset + FRAME_HEADER_BYTES;
         let (payload_end, end) = (from + u64::from(header.stored_len), self.offset + header.frame_len());
@@ -526,6 +529,7 @@ impl<S: Source> Walk<S> {
 impl InGroup {
     /// Whether a frame with this header, which would end at `end`, is the one that the group should have here: the
     /// next, or after a gap any later one; and those behind it still have room, or the last one ends the frames.
+    #[inline]
     fn awaits(&self, header: &FrameHeader, end: u64) -> bool {
         let in_turn = header.index == self.next_index || (self.after_gap && header.index > self.next_index);
         let Some(behind) = self.count.checked_sub(header.index).and_then(|left| left.checked_sub(1)) else {

@@ -29,14 +29,27 @@ impl Life {
     }
 }
 
+const PIECE_BYTES: usize = 48; // a position, and a group header from its length on
+
+#[repr(align(8))]
+struct Piece([u8; PIECE_BYTES]);
+
 /// The beginning of every checksum of one [`Life`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(u32);
 
 impl Seed {
     /// The checksum of `bytes` that lie at `position`: see [`Life::check`].
+    #[inline]
     pub fn check(self, position: Position, bytes: &[u8]) -> u32 {
-        crc32c::crc32c_append(crc32c::crc32c_append(self.0, &position.0.to_le_bytes()), bytes)
+        // Headers are short: in one piece that begins on a word they take one call and half the time.
+        let mut piece = Piece([0; PIECE_BYTES]);
+        let Some(room) = piece.0.get_mut(8..8 + bytes.len()) else {
+            return crc32c::crc32c_append(crc32c::crc32c_append(self.0, &position.0.to_le_bytes()), bytes);
+        };
+        room.copy_from_slice(bytes);
+        piece.0[..8].copy_from_slice(&position.0.to_le_bytes());
+        crc32c::crc32c_append(self.0, &piece.0[..8 + bytes.len()])
     }
 }
 

@@ -190,6 +190,7 @@ pub(crate) fn damaged(store: &dyn Store, base: Position, range: Range<Position>,
 }
 
 /// The record of a frame that a walk has come upon.
+#[inline]
 pub(crate) fn record<R: Reads>(
     walk: &mut Walk<File<R>>,
     frame: &Frame,

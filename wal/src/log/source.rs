@@ -78,6 +78,7 @@ impl<R: Reads> File<R> {
 
     /// The payload at `offset` of `len` bytes, if it is what was verified last: the very bytes. It shares its memory
     /// with its neighbours.
+    #[inline]
     pub(crate) fn verified(&self, offset: u64, len: u32) -> Option<Bytes> {
         if self.verified != (offset..offset + u64::from(len)) {
             return None;
@@ -93,6 +94,7 @@ impl<R: Reads> File<R> {
     }
 
     /// Makes the window hold `len` bytes from `offset` on, as far as the file has them.
+    #[inline]
     fn fill(&mut self, offset: u64, len: usize) -> Result<()> {
         let end = offset.saturating_add(len as u64).min(self.len);
         if offset >= self.at && end <= self.at + self.window.len() as u64 {
@@ -117,10 +119,6 @@ impl<R: Reads> File<R> {
                 window.resize((range.end - range.start) as usize, 0);
                 let len = object.read_into(range.start, &mut window)?;
                 window.truncate(len);
-                let ahead = range.end..(range.end + WINDOW).min(self.len);
-                if !ahead.is_empty() {
-                    object.expect(ahead);
-                }
                 window.freeze()
             }
             _ => store.read(&self.name, range)?,
@@ -136,12 +134,14 @@ impl<R: Reads> Source for File<R> {
         self.len
     }
 
+    #[inline]
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8]> {
         self.fill(offset, len)?;
         let from = usize::try_from(offset - self.at).unwrap_or(usize::MAX).min(self.window.len());
         Ok(&self.window[from..from.saturating_add(len).min(self.window.len())])
     }
 
+    #[inline]
     fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool> {
         if len > self.holds {
             return sum_by_windows(self, offset, len, check);

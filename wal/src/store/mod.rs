@@ -89,11 +89,6 @@ pub trait Object: fmt::Debug + Send + Sync {
 
     /// Fills `into` with the bytes from `offset` on, and answers how many there were: fewer only where the object ends.
     fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize>;
-
-    /// Says that these bytes will be read soon, so that the medium may fetch them meanwhile.
-    fn expect(&self, range: Range<u64>) {
-        let _ = range;
-    }
 }
 
 /// What a durable write outlives.

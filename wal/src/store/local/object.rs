@@ -81,17 +81,4 @@ impl Object for Opened {
     fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         self.fill(offset, into).map_err(|cause| self.failed(cause.into()))
     }
-
-    fn expect(&self, range: Range<u64>) {
-        #[cfg(target_os = "linux")]
-        {
-            let len = std::num::NonZeroU64::new(range.end.saturating_sub(range.start));
-            // Advice: what it answers changes nothing.
-            let _ = len.map(|len| {
-                rustix::fs::fadvise(&self.file, range.start, Some(len), rustix::fs::Advice::WillNeed)
-            });
-        }
-        #[cfg(not(target_os = "linux"))]
-        let _ = range;
-    }
 }
