@@ -1,8 +1,10 @@
 fn main() {
     let mode = std::env::args().nth(1).unwrap();
-    let reading = headwater_benches::reading::Reading::new(std::path::Path::new("/tmp/rb"), 256 << 10, 1024, 64 << 20).unwrap();
+    let reading =
+        headwater_benches::reading::Reading::new(std::path::Path::new("/tmp/rb"), 256 << 10, 1024, 64 << 20)
+            .unwrap();
     let mut best = f64::MAX;
-    for round in 0..30 {
+    for round in 0..200 {
         let took = match mode.as_str() {
             "replay" => reading.replay(),
             "bare" => reading.bare_replay(),

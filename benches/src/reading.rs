@@ -33,7 +33,7 @@ impl Reading {
         let options = options(segment_bytes);
         let log = Log::open(local(dir.path())?, options)?.start(Position::START)?;
         let bare = dir.path().join("bare");
-        let mut file = std::io::BufWriter::new(File::create(&bare).expect("a file"));
+        let mut file = std::io::BufWriter::with_capacity(BARE_WINDOW, File::create(&bare).expect("a file"));
         let mut handles = Vec::with_capacity(records);
         let mut tickets = std::collections::VecDeque::new();
         for number in 0..records {

@@ -35,6 +35,12 @@ pub trait Source {
     /// The bytes from `offset` on: `len` of them, or as many as the file has. `len` is at most [`WINDOW_BYTES`].
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Self::Error>;
 
+    /// The `len` bytes from `offset` on, if they need not be fetched. A source may always say that they must be.
+    fn held(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let _ = (offset, len);
+        None
+    }
+
     /// Whether there are `len` bytes from `offset` on and they have this CRC-32C. Window by window here; a source that
     /// hands the bytes out afterwards keeps them.
     fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool, Self::Error> {
@@ -297,6 +303,41 @@ impl<S: Source> Walk<S> {
                 }
             }
         }
+    }
+
+    /// The next thing, if it is a frame that lies wholly in what the source holds, and nothing about it is unusual: what
+    /// [`next`](Walk::next) would answer, in a fraction of the time. Else the walk stays where it is, and `next` says
+    /// what is there.
+    ///
+    /// A record of 1 KiB is checksummed in 35 ns: every move of what is known of it through memory shows beside that.
+    #[inline(always)]
+    pub fn next_in_turn(&mut self) -> Option<Frame> {
+        let Place::InGroup(group) = &mut self.place else { return None };
+        let at = self.offset;
+        if group.next_index == group.count || at >= group.frames_end || group.end > self.len {
+            return None;
+        }
+        let position = self.base.plus(at);
+        let head = self.source.held(at, FRAME_HEADER_BYTES as usize)?;
+        let (header, check) = FrameHeader::decode_seeded(self.seed, position, head)?;
+        let (from, end) = (at + FRAME_HEADER_BYTES, at + header.frame_len());
+        if !group.awaits(&header, end) {
+            return None;
+        }
+        let payload_end = from + u64::from(header.stored_len);
+        let padding = self.source.held(payload_end, (end - payload_end) as usize)?;
+        if !padding.iter().all(|&byte| byte == 0)
+            || self.source.held(from, header.stored_len as usize).is_none()
+        {
+            return None;
+        }
+        if !matches!(self.source.sum_to(from, header.stored_len, header.payload_check), Ok(true)) {
+            return None;
+        }
+        group.next_index = header.index + 1;
+        group.after_gap = false;
+        self.offset = end;
+        Some(Frame { at: position, header, check, in_group: true })
     }
 
     #[inline]

@@ -12,7 +12,7 @@ use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::codec;
 use crate::format::footer::{Footer, IndexEntry};
-use crate::format::frame::FRAME_HEADER_BYTES;
+use crate::format::frame::{Codec, FRAME_HEADER_BYTES};
 use crate::format::scan::{Frame, Seen, Walk};
 use crate::format::{Handle, Position};
 use crate::store::Store;
@@ -122,19 +122,8 @@ impl Replay {
                     let wanted =
                         frame.at >= self.from && frame.header.time >= self.since && !frame.header.own;
                     if wanted {
-                        let record = current.record(&frame, self.chain.identity, self.limit);
-                        return match record {
-                            // This one record is beyond us; the next one may not be.
-                            Err(error)
-                                if matches!(
-                                    error.kind(),
-                                    Kind::Unsupported | Kind::Invalid | Kind::Damaged
-                                ) =>
-                            {
-                                Ok(Some(Err(error)))
-                            }
-                            other => other.map(|record| Some(Ok(record))),
-                        };
+                        // If this one record is beyond us, the next one may not be.
+                        return Ok(Some(current.record(&frame, self.chain.identity, self.limit)));
                     }
                 }
                 Some(Seen::Bad(bad)) if bad.range.end > self.from => {
@@ -173,6 +162,7 @@ impl Replay {
 }
 
 impl Current {
+    #[inline(always)]
     fn record(&mut self, frame: &Frame, identity: u64, limit: u32) -> Result<Record> {
         record(&mut self.walk, frame, &self.segment, identity, limit)
     }
@@ -190,7 +180,7 @@ pub(crate) fn damaged(store: &dyn Store, base: Position, range: Range<Position>,
 }
 
 /// The record of a frame that a walk has come upon.
-#[inline]
+#[inline(always)]
 pub(crate) fn record<R: Reads>(
     walk: &mut Walk<File<R>>,
     frame: &Frame,
@@ -209,7 +199,10 @@ pub(crate) fn record<R: Reads>(
     let stored = walk.source().verified(offset + FRAME_HEADER_BYTES, header.stored_len);
     let stored =
         stored.expect("the file holds payloads up to the same limit, and the walk has verified this one");
-    let payload = codec::expand(&header, stored, limit as usize).map_err(here)?;
+    let payload = match header.codec {
+        Codec::Raw => stored, // as long as its header says, and no longer than the limit
+        _ => codec::expand(&header, stored, limit as usize).map_err(here)?,
+    };
     let handle = Handle {
         identity,
         epoch: segment.epoch,
@@ -225,6 +218,14 @@ impl Iterator for Replay {
     type Item = Result<Record>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(current) = &mut self.current {
+            while let Some(frame) = current.walk.next_in_turn() {
+                current.told = frame.end();
+                if frame.at >= self.from && frame.header.time >= self.since && !frame.header.own {
+                    return Some(current.record(&frame, self.chain.identity, self.limit));
+                }
+            }
+        }
         if self.done {
             return None;
         }

@@ -15,7 +15,7 @@ use crate::store::{Name, Object, Store};
 const WINDOW: u64 = 256 * 1024;
 
 /// Shorter payloads are copied out of their window.
-const SHARED_BYTES_LEAST: u32 = 512;
+const SHARED_BYTES_LEAST: u32 = 2048;
 
 /// The name of the segment at `base`, in the store's root.
 pub(crate) fn segment_name(base: Position) -> Name {
@@ -139,6 +139,12 @@ impl<R: Reads> Source for File<R> {
         self.fill(offset, len)?;
         let from = usize::try_from(offset - self.at).unwrap_or(usize::MAX).min(self.window.len());
         Ok(&self.window[from..from.saturating_add(len).min(self.window.len())])
+    }
+
+    #[inline(always)]
+    fn held(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let from = offset.checked_sub(self.at)? as usize;
+        self.window.get(from..from.checked_add(len)?)
     }
 
     #[inline]
