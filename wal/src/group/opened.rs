@@ -6,12 +6,12 @@ use std::thread;
 
 use parking_lot::Mutex;
 
-use super::Log;
 use super::core::Core;
+use super::{KEPT_SEGMENTS_MAX, Log};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::error::{Error, Kind, Result};
 use crate::format::Position;
-use crate::log::{Depth, Given, Options, Replay, Survey, look, start};
+use crate::log::{Depth, Given, Kept, Options, Replay, Survey, look, start};
 use crate::store::Store;
 
 /// A log that has been opened and not started. It can be looked at and replayed; a replay here is a look: what it shows
@@ -86,14 +86,15 @@ impl Opened {
             core.close_now();
             Error::new(Kind::Unavailable, "no thread could be had for the writer").because(error)
         })?;
-        Ok(Log { core, thread: Mutex::new(Some(thread)) })
+        Ok(Log { core, kept: Kept::new(KEPT_SEGMENTS_MAX), thread: Mutex::new(Some(thread)) })
     }
 
     /// Starts the log without a thread: whoever waits for a ticket does the writer's work. A whole life of such a log
     /// replays from a seed.
     #[cfg(feature = "sim")]
     pub fn start_stepped(self, at_least: Position) -> Result<Log> {
-        Ok(Log { core: Arc::new(self.begin(at_least, true)?), thread: Mutex::new(None) })
+        let core = Arc::new(self.begin(at_least, true)?);
+        Ok(Log { core, kept: Kept::new(KEPT_SEGMENTS_MAX), thread: Mutex::new(None) })
     }
 
     fn begin(self, at_least: Position, stepped: bool) -> Result<Core> {

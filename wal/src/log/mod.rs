@@ -1,7 +1,9 @@
 //! Floor 3: the log. It decides and acts, in whatever thread calls it, and knows no clock and no randomness.
 
 mod chain;
+mod kept;
 mod look;
+mod many;
 mod options;
 mod read;
 mod reader;
@@ -11,6 +13,7 @@ mod segment;
 mod source;
 mod start;
 mod survey;
+mod window;
 
 pub use chain::{Chain, Segment};
 pub use look::{Depth, look};
@@ -20,6 +23,8 @@ pub use reader::{Follow, Reader};
 pub use replay::Replay;
 pub use survey::{Aside, Because, Damage, Survey, Torn};
 
+pub(crate) use kept::Kept;
+pub(crate) use many::Many;
 pub(crate) use read::{locate, read, read_at};
 pub(crate) use record::Prepared;
 pub(crate) use segment::{Failed, Writer};

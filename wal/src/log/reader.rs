@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::chain::Segment;
+use super::kept::Kept;
 use super::look::{Depth, look};
+use super::many::Many;
 use super::read::{Record, read};
 use super::replay::{damaged, record};
 use super::source::{File, segment_name};
@@ -18,20 +20,30 @@ use crate::format::seed::Life;
 use crate::format::{Handle, Position};
 use crate::store::{Name, Store, What};
 
+/// How many segments a reader keeps open, and for how many reads each: nobody tells it what was retired, and a file
+/// that is open takes its room although it was removed.
+const KEPT_SEGMENTS_MAX: usize = 8;
+const KEPT_READS_MAX: u32 = 256;
+
 /// Reads a log that others write.
+///
+/// It keeps up to eight segments open where the medium has files, and so may read for a while what was retired a
+/// moment ago. Drop it, or read on, to give the room of removed files free. Clones share what is open.
 ///
 /// A handle that was acknowledged is read with one ranged read. What a log of durability `Process` lost with the power
 /// may still lie in its file: only the started log knows ([`Log::read`](crate::Log::read)).
 #[derive(Clone, Debug)]
 pub struct Reader {
     store: Arc<dyn Store>,
+    kept: Arc<Kept>,
     limit: u32,
 }
 
 impl Reader {
     /// A reader of the log at a store's root. Nothing is read yet.
     pub fn open(store: Arc<dyn Store>) -> Result<Self> {
-        Ok(Reader { store, limit: PAYLOAD_BYTES_LIMIT })
+        let kept = Kept::new(KEPT_SEGMENTS_MAX).renewed_after(KEPT_READS_MAX);
+        Ok(Reader { store, kept: Arc::new(kept), limit: PAYLOAD_BYTES_LIMIT })
     }
 
     /// Refuses records longer than this, before anything is allocated for them.
@@ -43,12 +55,14 @@ impl Reader {
 
     /// The record of an acknowledged handle.
     pub fn read(&self, handle: &Handle) -> Result<Record> {
-        read(&*self.store, handle, self.limit)
+        read(&*self.store, &self.kept, handle, self.limit)
     }
 
-    /// The records of many handles, in their order, one at a time.
+    /// The records of many handles, in their order. Where a medium keeps files open, handles that follow one another
+    /// closely in one segment are read at once, up to 256 KiB.
     pub fn read_many<'a>(&'a self, handles: &'a [Handle]) -> impl Iterator<Item = Result<Record>> + 'a {
-        handles.iter().map(|handle| self.read(handle))
+        let mut many = Many::new(&*self.store, &self.kept, handles, self.limit);
+        std::iter::from_fn(move || many.next(|handle| Ok(handle.base), |handle| self.read(handle)))
     }
 
     /// Follows the log from a position on, as its writer goes on.

@@ -5,17 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::window::{WINDOW_BYTES, Window};
 use crate::error::{Error, Result};
 use crate::format::Position;
 use crate::format::frame::PADDING_BYTES_MAX;
 use crate::format::name;
 use crate::format::scan::{Source, sum_by_windows};
 use crate::store::{Name, Object, Store};
-
-const WINDOW: u64 = 256 * 1024;
-
-/// Shorter payloads are copied out of their window.
-const SHARED_BYTES_LEAST: u32 = 2048;
 
 /// The name of the segment at `base`, in the store's root.
 pub(crate) fn segment_name(base: Position) -> Name {
@@ -48,8 +44,7 @@ pub(crate) struct File<R> {
     opened: Opened,
     /// A payload of up to so many bytes is held whole, and so can be handed out after it was verified.
     holds: u32,
-    at: u64,
-    window: Bytes,
+    window: Window,
     /// Where the payload lies that was verified last, if the window still has it.
     verified: Range<u64>,
 }
@@ -66,7 +61,7 @@ enum Opened {
 impl<R: Reads> File<R> {
     pub(crate) fn new(store: R, name: Name, len: u64) -> Self {
         let opened = Opened::NotYet;
-        File { store, name, len, opened, holds: 0, at: 0, window: Bytes::new(), verified: 0..0 }
+        File { store, name, len, opened, holds: 0, window: Window::default(), verified: 0..0 }
     }
 
     /// Holds payloads of up to so many bytes for who wants them.
@@ -76,31 +71,21 @@ impl<R: Reads> File<R> {
         self
     }
 
-    /// The payload at `offset` of `len` bytes, if it is what was verified last: the very bytes. It shares its memory
-    /// with its neighbours.
+    /// The payload at `offset` of `len` bytes, if it is what was verified last: the very bytes.
     #[inline]
     pub(crate) fn verified(&self, offset: u64, len: u32) -> Option<Bytes> {
-        if self.verified != (offset..offset + u64::from(len)) {
-            return None;
-        }
-        let from = (offset - self.at) as usize;
-        let part = from..from + len as usize;
-        // What is this small does not keep a whole window alive.
-        Some(if len < SHARED_BYTES_LEAST {
-            Bytes::copy_from_slice(&self.window[part])
-        } else {
-            self.window.slice(part)
-        })
+        let verified = self.verified == (offset..offset + u64::from(len));
+        verified.then(|| self.window.take(offset, len as usize)).flatten()
     }
 
     /// Makes the window hold `len` bytes from `offset` on, as far as the file has them.
     #[inline]
     fn fill(&mut self, offset: u64, len: usize) -> Result<()> {
         let end = offset.saturating_add(len as u64).min(self.len);
-        if offset >= self.at && end <= self.at + self.window.len() as u64 {
+        if self.window.holds(offset, end) {
             return Ok(());
         }
-        let to = offset.saturating_add(WINDOW).max(end).min(self.len);
+        let to = offset.saturating_add(WINDOW_BYTES).max(end).min(self.len);
         self.load(offset.min(to)..to)
     }
 
@@ -110,19 +95,11 @@ impl<R: Reads> File<R> {
         if matches!(self.opened, Opened::NotYet) {
             self.opened = store.open(&self.name)?.map_or(Opened::ByName, Opened::Kept);
         }
-        let old = std::mem::take(&mut self.window);
-        self.at = range.start;
-        self.window = match &self.opened {
-            Opened::Kept(object) => {
-                // What nobody holds a part of is used again.
-                let mut window = old.try_into_mut().unwrap_or_default();
-                window.resize((range.end - range.start) as usize, 0);
-                let len = object.read_into(range.start, &mut window)?;
-                window.truncate(len);
-                window.freeze()
-            }
-            _ => store.read(&self.name, range)?,
-        };
+        if let Opened::Kept(object) = &self.opened {
+            return self.window.load(&**object, range);
+        }
+        self.window = Window::default();
+        self.window = Window::new(range.start, store.read(&self.name, range)?);
         Ok(())
     }
 }
@@ -137,14 +114,12 @@ impl<R: Reads> Source for File<R> {
     #[inline]
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8]> {
         self.fill(offset, len)?;
-        let from = usize::try_from(offset - self.at).unwrap_or(usize::MAX).min(self.window.len());
-        Ok(&self.window[from..from.saturating_add(len).min(self.window.len())])
+        Ok(self.window.get_some(offset, len))
     }
 
     #[inline(always)]
     fn held(&self, offset: u64, len: usize) -> Option<&[u8]> {
-        let from = offset.checked_sub(self.at)? as usize;
-        self.window.get(from..from.checked_add(len)?)
+        self.window.get(offset, len)
     }
 
     #[inline]
@@ -154,9 +129,7 @@ impl<R: Reads> Source for File<R> {
         }
         // With the zeros behind it, so that looking at those does not move the window on.
         self.fill(offset, len as usize + PADDING_BYTES_MAX)?;
-        let from = (offset - self.at) as usize;
-        let sums =
-            self.window.get(from..from + len as usize).is_some_and(|part| crc32c::crc32c(part) == check);
+        let sums = self.window.get(offset, len as usize).is_some_and(|part| crc32c::crc32c(part) == check);
         self.verified = if sums { offset..offset + u64::from(len) } else { 0..0 };
         Ok(sums)
     }
