@@ -3,6 +3,19 @@ fn main() {
     let reading =
         headwater_benches::reading::Reading::new(std::path::Path::new("/tmp/rb"), 256 << 10, 1024, 64 << 20)
             .unwrap();
+    if mode == "open" {
+        let reading = headwater_benches::reading::Reading::new(
+            std::path::Path::new("/tmp/rb"),
+            64 << 10,
+            1024,
+            64 << 10,
+        )
+        .unwrap();
+        for _ in 0..10 {
+            println!("{:.1?} of {} segments", reading.open(), reading.log().chain().segments().len());
+        }
+        return;
+    }
     let mut best = f64::MAX;
     for round in 0..200 {
         let took = match mode.as_str() {

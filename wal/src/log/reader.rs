@@ -8,10 +8,11 @@ use super::look::{Depth, look};
 use super::many::Many;
 use super::read::{Record, read};
 use super::replay::{damaged, record};
-use super::source::{File, segment_name};
+use super::source::{File, Ranged, segment_name};
 use super::survey::{Damage, Survey};
+use super::window::{WINDOW_BYTES, Window};
 use crate::error::{Error, Kind, Result};
-use crate::format::footer::Footer;
+use crate::format::footer::{FOOTER_HEAD_BYTES, Footer};
 use crate::format::frame::PAYLOAD_BYTES_LIMIT;
 use crate::format::group::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::format::name;
@@ -20,14 +21,20 @@ use crate::format::seed::Life;
 use crate::format::{Handle, Position};
 use crate::store::{Name, Store, What};
 
+/// How much is read for the next group header or footer, at first.
+const SCAN_BYTES_LEAST: u64 = 4096;
+
+/// The longest of the two.
+const HEAD_BYTES: usize = FOOTER_HEAD_BYTES as usize;
+
 /// How many segments a reader keeps open, and for how many reads each: nobody tells it what was retired, and a file
 /// that is open takes its room although it was removed.
-const KEPT_SEGMENTS_MAX: usize = 8;
+const KEPT_SEGMENTS_MAX: usize = 16;
 const KEPT_READS_MAX: u32 = 256;
 
 /// Reads a log that others write.
 ///
-/// It keeps up to eight segments open where the medium has files, and so may read for a while what was retired a
+/// It keeps up to 16 segments open where the medium has files, and so may read for a while what was retired a
 /// moment ago. Drop it, or read on, to give the room of removed files free. Clones share what is open.
 ///
 /// A handle that was acknowledged is read with one ranged read. What a log of durability `Process` lost with the power
@@ -258,27 +265,45 @@ fn damage_behind(survey: &Survey, segment: &Segment) -> Option<Error> {
 
 impl Seat {
     /// Reads on over headers; whether anything new may be shown, or the segment has ended.
+    ///
+    /// What was read and is not proven is not kept: where a header will be, the next scan reads again.
     fn scan(&mut self, store: &dyn Store) -> Result<bool> {
         let (name, base) = (segment_name(self.segment.base), self.segment.base);
+        let file = Ranged::open(store, &name)?;
+        let (mut window, mut window_bytes, mut headers) = (Window::default(), SCAN_BYTES_LEAST, 0);
+        let mut gained = false;
         loop {
-            let position = base.plus(self.scanned);
-            let head = store.read(&name, self.scanned..self.scanned + 96)?;
-            if let Some((header, _)) = GroupHeader::decode(self.life, position, &head) {
+            let (at, position) = (self.scanned, base.plus(self.scanned));
+            if window.get(at, HEAD_BYTES).is_none() {
+                if gained {
+                    return Ok(true);
+                }
+                // Small groups lie close together: many headers come with one read.
+                window_bytes =
+                    if headers < 4 { SCAN_BYTES_LEAST } else { WINDOW_BYTES.min(2 * window_bytes) };
+                headers = 0;
+                window = Window::new(at, file.read(at..at.saturating_add(window_bytes))?);
+            }
+            let head = window.get_some(at, HEAD_BYTES);
+            if let Some((header, _)) = GroupHeader::decode(self.life, position, head) {
+                headers += 1;
                 let acked = header.acked.since(base);
                 self.scanned += u64::from(header.group_bytes).max(GROUP_HEADER_BYTES);
                 if acked > self.shown {
                     self.shown = acked;
-                    return Ok(true);
+                    gained = true;
                 }
                 continue;
             }
-            let Some(footer) = Footer::decode(self.life, position, &head) else { return Ok(false) };
-            let end = self.scanned.saturating_add(footer.footer_len());
-            let bytes = store.read(&name, self.scanned..end)?;
+            if gained {
+                return Ok(true);
+            }
+            let Some(footer) = Footer::decode(self.life, position, head) else { return Ok(false) };
+            let bytes = file.read(at..at.saturating_add(footer.footer_len()))?;
             if footer.decode_index(self.life, position, &bytes).is_none() {
                 return Ok(false);
             }
-            self.shown = self.scanned;
+            self.shown = at;
             self.next = Some(footer.next);
             return Ok(true);
         }

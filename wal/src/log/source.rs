@@ -35,6 +35,27 @@ impl Reads for Arc<dyn Store> {
     }
 }
 
+/// A file that is read here and there: opened once, where the medium can.
+pub(crate) struct Ranged<'a> {
+    store: &'a dyn Store,
+    object: Option<Arc<dyn Object>>,
+    name: &'a Name,
+}
+
+impl<'a> Ranged<'a> {
+    pub(crate) fn open(store: &'a dyn Store, name: &'a Name) -> Result<Self> {
+        Ok(Ranged { store, object: store.open(name)?, name })
+    }
+
+    /// What exists of a range.
+    pub(crate) fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        match &self.object {
+            Some(object) => object.read(range),
+            None => self.store.read(self.name, range),
+        }
+    }
+}
+
 /// A file, or its first so many bytes.
 #[derive(Debug)]
 pub(crate) struct File<R> {
