@@ -75,10 +75,10 @@ impl Store for Process {
         if self.shape == Shape::Objects {
             return Ok(None);
         }
-        let (mut device, fault) = self.enter(Op::Read, name.as_str(), format_args!(", opened"))?;
-        if fault == Some(Fault::Error) {
-            return Err(failed(Kind::Unavailable, Op::Read, name.as_str()));
-        }
+        // No operation of its own: what can go wrong with it goes wrong with the first read, and others may come
+        // between the two.
+        let mut device = self.device.lock();
+        device.alive(self.id())?;
         let Some(file) = device.names.find(name.as_str()) else {
             let folder = device.names.is_folder(name.as_str());
             return Err(if folder { no_file(name) } else { not_there(name) });
