@@ -117,7 +117,7 @@ impl FrameHeader {
     }
 
     /// The same for who has the life's seed.
-    #[inline]
+    #[inline(always)]
     pub fn decode_seeded(seed: Seed, position: Position, bytes: &[u8]) -> Option<(Self, u32)> {
         let bytes = bytes.get(..LEN)?; // F1
         if bytes[AT_MARK] != MARK {

@@ -135,7 +135,7 @@ impl Follow {
                 }
                 match seen {
                     Some(Seen::Frame(frame)) if frame.at >= self.from && !frame.header.own => {
-                        let record = record(walk, &frame, &seat.segment, self.identity, self.limit)?;
+                        let record = record(walk, frame, &seat.segment, self.identity, self.limit)?;
                         self.from = record.handle.end();
                         return Ok(Some(record));
                     }

@@ -123,7 +123,7 @@ impl Replay {
                         frame.at >= self.from && frame.header.time >= self.since && !frame.header.own;
                     if wanted {
                         // If this one record is beyond us, the next one may not be.
-                        return Ok(Some(current.record(&frame, self.chain.identity, self.limit)));
+                        return Ok(Some(current.record(frame, self.chain.identity, self.limit)));
                     }
                 }
                 Some(Seen::Bad(bad)) if bad.range.end > self.from => {
@@ -163,7 +163,7 @@ impl Replay {
 
 impl Current {
     #[inline(always)]
-    fn record(&mut self, frame: &Frame, identity: u64, limit: u32) -> Result<Record> {
+    fn record(&mut self, frame: Frame, identity: u64, limit: u32) -> Result<Record> {
         record(&mut self.walk, frame, &self.segment, identity, limit)
     }
 }
@@ -183,12 +183,12 @@ pub(crate) fn damaged(store: &dyn Store, base: Position, range: Range<Position>,
 #[inline(always)]
 pub(crate) fn record<R: Reads>(
     walk: &mut Walk<File<R>>,
-    frame: &Frame,
+    frame: Frame,
     segment: &Segment,
     identity: u64,
     limit: u32,
 ) -> Result<Record> {
-    let Frame { at, header, check, .. } = *frame;
+    let Frame { at, header, check, .. } = frame;
     let offset = at.since(segment.base);
     let here = |error: Error| error.at(segment_name(segment.base).as_str(), offset);
     if header.stored_len > limit {
@@ -196,13 +196,12 @@ pub(crate) fn record<R: Reads>(
         return Err(here(Error::new(Kind::Invalid, message)));
     }
     // The very bytes that the walk has verified: read again, they might be others.
-    let stored = walk.source().verified(offset + FRAME_HEADER_BYTES, header.stored_len);
-    let stored =
-        stored.expect("the file holds payloads up to the same limit, and the walk has verified this one");
-    let payload = match header.codec {
-        Codec::Raw => stored, // as long as its header says, and no longer than the limit
-        _ => codec::expand(&header, stored, limit as usize).map_err(here)?,
+    let Some(mut payload) = walk.source().verified(offset + FRAME_HEADER_BYTES, header.stored_len) else {
+        unreachable!("the file holds payloads up to the same limit, and the walk has verified this one")
     };
+    if header.codec != Codec::Raw {
+        payload = codec::expand(&header, payload, limit as usize).map_err(here)?;
+    }
     let handle = Handle {
         identity,
         epoch: segment.epoch,
@@ -222,7 +221,7 @@ impl Iterator for Replay {
             while let Some(frame) = current.walk.next_in_turn() {
                 current.told = frame.end();
                 if frame.at >= self.from && frame.header.time >= self.since && !frame.header.own {
-                    return Some(current.record(&frame, self.chain.identity, self.limit));
+                    return Some(current.record(frame, self.chain.identity, self.limit));
                 }
             }
         }

@@ -93,10 +93,12 @@ impl<R: Reads> File<R> {
     }
 
     /// The payload at `offset` of `len` bytes, if it is what was verified last: the very bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn verified(&self, offset: u64, len: u32) -> Option<Bytes> {
-        let verified = self.verified == (offset..offset + u64::from(len));
-        verified.then(|| self.window.take(offset, len as usize)).flatten()
+        if self.verified != (offset..offset + u64::from(len)) {
+            return None;
+        }
+        self.window.take(offset, len as usize)
     }
 
     /// Makes the window hold `len` bytes from `offset` on, as far as the file has them.
@@ -143,7 +145,7 @@ impl<R: Reads> Source for File<R> {
         self.window.get(offset, len)
     }
 
-    #[inline]
+    #[inline(always)]
     fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool> {
         if len > self.holds {
             return sum_by_windows(self, offset, len, check);

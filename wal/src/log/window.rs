@@ -59,7 +59,7 @@ impl Window {
     }
 
     /// The same bytes as [`get`](Self::get), as a value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&self, offset: u64, len: usize) -> Option<Bytes> {
         let part = self.get(offset, len)?;
         Some(if len < SHARED_BYTES_LEAST { Bytes::copy_from_slice(part) } else { self.bytes.slice_ref(part) })
