@@ -29,6 +29,18 @@ pub struct Reading {
 impl Reading {
     /// A log of so many records below a folder, and its bare twin; both are on the disk when this returns.
     pub fn new(folder: &Path, records: usize, record_bytes: usize, segment_bytes: u64) -> Result<Reading> {
+        let reading = Reading::growing(folder, records, record_bytes, segment_bytes)?;
+        reading.log.seal()?;
+        Ok(reading)
+    }
+
+    /// The same, with the newest segment as its writer would leave it in a crash.
+    pub fn growing(
+        folder: &Path,
+        records: usize,
+        record_bytes: usize,
+        segment_bytes: u64,
+    ) -> Result<Reading> {
         let dir = tempfile::tempdir_in(folder).expect("a folder to bench in");
         let options = options(segment_bytes);
         let log = Log::open(local(dir.path())?, options)?.start(Position::START)?;
@@ -47,9 +59,20 @@ impl Reading {
         for ticket in tickets {
             handles.push(ticket.wait()?);
         }
-        log.seal()?;
         file.into_inner().expect("a flush").sync_all().expect("a sync");
         Ok(Reading { log, handles, bare, record_bytes, dir })
+    }
+
+    /// A log of so many sealed segments, each with a record, and one that grows.
+    pub fn sealed(folder: &Path, segments: usize, record_bytes: usize) -> Result<Reading> {
+        let mut reading = Reading::new(folder, 0, record_bytes, 64 << 10)?;
+        for number in 0..=segments {
+            reading.handles.push(reading.log.append(Time(1), payload(number, record_bytes))?.wait()?);
+            if number < segments {
+                reading.log.seal()?;
+            }
+        }
+        Ok(reading)
     }
 
     /// The log.
@@ -127,13 +150,14 @@ impl Reading {
         began.elapsed()
     }
 
-    /// `pread` and a checksum of `reads` records, anywhere by `seed`.
+    /// `pread` and a checksum of `reads` records, anywhere by `seed`; where each lies is looked up, as a handle is.
     pub fn bare_reads(&self, reads: usize, seed: u64) -> Duration {
         let began = Instant::now();
         let file = File::open(&self.bare).expect("a file");
         let mut record = vec![0; self.record_bytes];
         let mut sum = 0;
         for at in anywhere(seed, self.handles.len()).take(reads) {
+            black_box(self.handles[at]);
             file.read_exact_at(&mut record, (at * self.record_bytes) as u64).expect("a read");
             sum ^= crc32c::crc32c(&record);
         }
@@ -218,4 +242,55 @@ fn anywhere(seed: u64, bound: usize) -> impl Iterator<Item = usize> {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((u128::from(z ^ (z >> 31)) * bound as u128) >> 64) as usize
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bodies_read_what_was_written() {
+        let reading = Reading::new(&std::env::temp_dir(), 300, 1024, 64 << 10).unwrap();
+        reading.cool();
+        for body in
+            [Reading::bare_replay, Reading::replay, Reading::follow, Reading::read_many, Reading::open]
+        {
+            assert!(body(&reading) > Duration::ZERO);
+        }
+        for body in [Reading::bare_reads, Reading::reads, Reading::reader_reads, Reading::read_many_anywhere]
+        {
+            assert!(body(&reading, 100, 7) > Duration::ZERO);
+        }
+        let sealed = Reading::sealed(&std::env::temp_dir(), 20, 100).unwrap();
+        assert!(sealed.log().chain().segments().len() > 20);
+        assert!(sealed.open() > Duration::ZERO);
+    }
+
+    /// The memory that is no file's, of this whole process.
+    #[cfg(target_os = "linux")]
+    fn anonymous_bytes() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_replay_takes_the_same_little_memory_however_long_the_log_is() {
+        const RECORDS: usize = 96 << 10;
+        let reading = Reading::new(&std::env::temp_dir(), RECORDS, 1024, 16 << 20).unwrap();
+        let before = anonymous_bytes();
+        let mut most = before;
+        let mut kept = Vec::new();
+        for (number, record) in reading.log().replay(Position::START).unwrap().enumerate() {
+            let record = record.unwrap();
+            if number.is_multiple_of(1000) {
+                // Who keeps a small record keeps no window of it alive.
+                kept.push(record.payload);
+                most = most.max(anonymous_bytes());
+            }
+        }
+        assert_eq!(kept.len(), RECORDS.div_ceil(1000));
+        assert!(most - before < 8 << 20, "{} KiB more than before", (most - before) >> 10);
+    }
 }
