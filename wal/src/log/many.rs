@@ -35,13 +35,13 @@ impl<'a> Many<'a> {
         alone: impl Fn(&Handle) -> Result<Record>,
     ) -> Option<Result<Record>> {
         let (handle, behind) = self.handles.split_first()?;
-        let together = locate(handle).ok().and_then(|base| self.from_window(handle, behind, base));
+        let record = locate(handle).ok().and_then(|base| self.together(handle, behind, base));
         self.handles = behind;
-        Some(together.map_or_else(|| alone(handle), Ok))
+        Some(record.map_or_else(|| alone(handle), Ok))
     }
 
     /// The record, if it lies in the window, or in one that is worth reading for those behind it too.
-    fn from_window(&mut self, handle: &Handle, behind: &[Handle], base: Position) -> Option<Record> {
+    fn together(&mut self, handle: &Handle, behind: &[Handle], base: Position) -> Option<Record> {
         let wanted = range(handle, base, self.limit).ok()?;
         let len = (wanted.end - wanted.start) as usize;
         if self.window.0 != base || self.window.1.get(wanted.start, len).is_none() {
