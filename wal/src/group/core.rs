@@ -1,26 +1,29 @@
-//! What the callers' threads and the writer's share, and the writer's turn: one group, or one other job, from the queue
-//! to the device and back to the tickets.
+//! What the callers' threads and the writer's share, and a turn of the writer's work: one group, or one other job, from
+//! the queue to the device and back to the tickets.
+//!
+//! Whoever takes a turn is a *lane*: a thread of the log's own, or a caller who waits alone. Several groups can be at the
+//! device, each brought there by a lane of its own; places are given and answers set under one lock, the desk's, in the
+//! order of the queue.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
-use super::queue::{Job, Life, Queue, Retired};
+use super::queue::{Job, Life, Queue, Retired, weight};
+use super::ticket::{Slot, Waiter};
 use crate::clock::{Clock, Time};
 use crate::error::{Error, Kind, Result};
-use crate::format::{Handle, Position, Unsettled};
-use crate::log::{Chain, Failed, Options, Prepared, Segment, Started, Survey, Writer, sweep};
-use crate::store::Store;
+use crate::format::{Durability, Handle, Position, Unsettled};
+use crate::log::{
+    Chain, Failed, Flight, Options, Prepared, Segment, Started, Survey, Unsynced, Writer, sweep,
+};
+use crate::store::{Room, Store};
 
-/// How long the writer waits before it asks a full disk again, at first and in the end.
-const FULL_RETRY: Duration = Duration::from_millis(20);
-const FULL_RETRY_MAX: Duration = Duration::from_millis(500);
-
-/// What a record takes while it waits, besides its frame: its place in the queue, its ticket.
-const WAITING_BYTES: u64 = 192;
+/// The most groups that are at the device at once.
+const LANES: usize = 4;
 
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub(super) enum Turn {
     Did,
     /// There is nothing to do.
     Idle,
+    /// What waits has to wait for what is at the device.
+    Busy,
     /// There is no room for a next segment: appends wait.
     Full,
     /// The log is closed, or has failed.
@@ -38,15 +43,19 @@ pub(super) enum Turn {
 pub(crate) struct Core {
     pub(super) store: Arc<dyn Store>,
     pub(super) options: Options,
+    /// Taken after the desk, where both are.
     pub(super) queue: Mutex<Queue>,
-    /// There is something for the writer.
+    /// There is something for a lane.
     pub(super) work: Condvar,
-    /// There is room for payloads.
-    pub(super) room: Condvar,
+    /// Nothing is at the device any more.
+    landed: Condvar,
     pub(super) view: RwLock<Chain>,
     /// What opening found.
     pub(super) survey: Survey,
-    writer: Mutex<Option<Writer>>,
+    desk: Mutex<Desk>,
+    /// What is done aside, off everybody's path.
+    pub(super) errands: Mutex<Errands>,
+    pub(super) errand: Condvar,
     clock: Arc<dyn Clock>,
     time_base: Time,
     elapsed_base: Duration,
@@ -57,6 +66,45 @@ pub(crate) struct Core {
     /// What tidying at the start could not do.
     pub(super) untidied: Option<Error>,
     stepped: bool,
+}
+
+/// Where groups get their places and come back to.
+struct Desk {
+    /// Nothing once the log is closed.
+    writer: Option<Writer>,
+    /// The groups at the device, in the order of their places.
+    flying: VecDeque<Flying>,
+    departures: u64,
+}
+
+struct Flying {
+    number: u64,
+    /// What has landed and waits for those before it.
+    landed: Option<Landed>,
+}
+
+struct Landed {
+    flight: Flight,
+    party: Party,
+}
+
+/// Whose records a group is made of.
+struct Party {
+    slots: Vec<Arc<Slot<Handle>>>,
+    /// What they take of the queue's room.
+    weight: u64,
+    /// What they come to as frames.
+    frames: u64,
+}
+
+/// What is asked of the thread that does things aside.
+#[derive(Debug, Default)]
+pub(super) struct Errands {
+    /// Room for the next segment.
+    pub(super) room: Option<(u64, Room)>,
+    /// A sync of what a `Process` log has written.
+    pub(super) sync: Option<Unsynced>,
+    pub(super) over: bool,
 }
 
 impl std::fmt::Debug for Core {
@@ -86,10 +134,12 @@ impl Core {
             options,
             queue: Mutex::new(Queue::new()),
             work: Condvar::new(),
-            room: Condvar::new(),
+            landed: Condvar::new(),
             view: RwLock::new(chain),
             survey,
-            writer: Mutex::new(Some(writer)),
+            desk: Mutex::new(Desk { writer: Some(writer), flying: VecDeque::new(), departures: 0 }),
+            errands: Mutex::default(),
+            errand: Condvar::new(),
             time_base: wall.max(before),
             elapsed_base: clock.elapsed(),
             clock,
@@ -104,6 +154,19 @@ impl Core {
         self.stepped
     }
 
+    /// Has the room of the first segment made while nobody waits for it.
+    pub(super) fn get_ready(&self) {
+        if let Some(writer) = self.desk.lock().writer.as_mut() {
+            self.send(writer);
+        }
+    }
+
+    /// How many groups may be at the device at once.
+    pub(super) fn lanes(&self) -> usize {
+        let overlaps = self.options.durability == Durability::Power && self.store.append().is_some();
+        if overlaps { LANES } else { 1 }
+    }
+
     /// The engine's time: it goes on from where the log had got to, by the monotonic clock, and never back.
     pub(super) fn now(&self) -> Time {
         self.time_base.after(self.clock.elapsed().saturating_sub(self.elapsed_base))
@@ -111,58 +174,207 @@ impl Core {
 
     pub(super) fn confirm_clock(&self) {
         // The headers of the segments to come no longer state a doubt, so that a start that finds one of them has none.
-        if let Some(writer) = self.writer.lock().as_mut() {
+        if let Some(writer) = self.desk.lock().writer.as_mut() {
             writer.clock_in_doubt = false;
         }
         *self.clock_doubt.lock() = None;
     }
 
-    /// One turn of the writer. A panic in it, wherever it comes from, fails the log as a failed write does.
+    /// One turn of the writer's work. A panic in it, wherever it comes from, fails the log as a failed write does.
     pub(super) fn turn(&self) -> Turn {
-        let mut guard = self.writer.lock();
-        let Some(writer) = guard.as_mut() else { return Turn::Over };
-        let jobs = {
+        let mut desk = self.desk.lock();
+        let mut jobs = {
             let mut queue = self.queue.lock();
+            queue.called = false;
             if matches!(queue.life, Life::Failed(_) | Life::Closed) {
                 return Turn::Over;
             }
+            if !queue.ready(self.lanes()) {
+                return if queue.jobs.is_empty() { Turn::Idle } else { Turn::Busy };
+            }
             queue.take(self.options.group_bytes_max)
         };
-        if jobs.is_empty() {
-            return Turn::Idle;
-        }
-        let done = catch_unwind(AssertUnwindSafe(|| match &jobs[..] {
-            [Job::Seal(_)] => writer.seal(self.now()).map(Done::Sealed),
-            [Job::Retire(before, _)] => self.retire(writer, *before),
-            _ => {
-                let records: Vec<Prepared> = jobs.iter().filter_map(prepared).cloned().collect();
-                writer.write(&records, self.now()).map(Done::Written)
-            }
-        }));
-        let done = done
-            .unwrap_or_else(|panic| Err(Failed::Dead(panicked(&*panic), std::mem::take(&mut writer.handed))));
+        let Some(writer) = desk.writer.as_mut() else { return Turn::Over };
+        let done = match &jobs[..] {
+            [Job::Seal(_)] => caught(|| writer.seal(self.now()).map(Done::Sealed)),
+            [Job::Retire(before, _)] => caught(|| self.retire(writer, *before).map(Done::Retired)),
+            _ => return self.depart(desk, jobs),
+        };
+        self.show(writer);
+        let job = jobs.pop().expect("another job goes alone");
         match done {
             Ok(done) => {
-                self.show(writer);
-                self.answer(jobs, done);
+                self.queue.lock().full = None;
+                let woken = job.answer(done);
+                drop(desk);
+                self.wake(woken);
                 Turn::Did
             }
             Err(Failed::Full(error)) => {
-                self.show(writer);
-                self.full(jobs, error)
+                let woken = job.refuse(error);
+                drop(desk);
+                self.wake(woken);
+                Turn::Full
             }
-            Err(Failed::Dead(error, places)) => {
-                self.fail(jobs, error, places);
-                Turn::Over
-            }
+            Err(Failed::Dead(error)) => self.fail(desk, &error, Vec::new(), vec![job]),
         }
+    }
+
+    /// Gives a group its place and brings it to the device, off all locks.
+    fn depart(&self, mut desk: MutexGuard<'_, Desk>, jobs: Vec<Job>) -> Turn {
+        let Some(writer) = desk.writer.as_mut() else { return Turn::Over };
+        let records = || jobs.iter().filter_map(Job::prepared);
+        let frames = records().map(Prepared::frame_len).sum();
+        let weight = records().map(weight).sum();
+        let now = self.now();
+        match caught(|| writer.make_room(frames, now)) {
+            Ok(true) => {}
+            Ok(false) => {
+                let mut queue = self.queue.lock();
+                queue.held = true;
+                queue.put_back(jobs);
+                return Turn::Busy;
+            }
+            Err(Failed::Full(error)) => {
+                self.show(writer);
+                return self.full(jobs, error);
+            }
+            Err(Failed::Dead(error)) => return self.fail(desk, &error, Vec::new(), jobs),
+        }
+        let leave = writer.leave(frames, now);
+        let number = desk.departures;
+        desk.departures += 1;
+        desk.flying.push_back(Flying { number, landed: None });
+        {
+            let mut queue = self.queue.lock();
+            queue.flying += 1;
+            queue.flying_bytes += frames;
+            queue.departed += 1;
+        }
+        drop(desk);
+
+        let (records, slots) = jobs.into_iter().filter_map(Job::into_append).unzip();
+        let party = Party { slots, weight, frames };
+        let mut flight = None;
+        let outcome = caught(|| flight.insert(leave.encode(records)).fly());
+        self.arrive(number, flight, party, outcome)
+    }
+
+    /// Takes in a group that comes back from the device.
+    fn arrive(&self, number: u64, flight: Option<Flight>, party: Party, outcome: Result<(), Failed>) -> Turn {
+        let mut desk = self.desk.lock();
+        let at = desk.flying.iter().position(|flying| flying.number == number);
+        let at = at.expect("a group comes back once");
+        let before = match &self.queue.lock().life {
+            Life::Failed(error) => Some(error.clone()),
+            _ => None,
+        };
+        let (error, flight) = match (outcome, before, flight) {
+            (Ok(()), None, Some(flight)) => {
+                desk.flying[at].landed = Some(Landed { flight, party });
+                return self.land(desk);
+            }
+            (Err(Failed::Full(error)), None, Some(flight)) => {
+                desk.flying.remove(at);
+                desk.writer.as_mut().expect("a log is open while something flies").call_back();
+                self.landed(&party);
+                let appends = flight.into_records().into_iter().zip(party.slots);
+                return self.full(appends.map(|(record, slot)| Job::Append(record, slot)).collect(), error);
+            }
+            (_, Some(before), flight) => {
+                // The log failed while this was at the device, so nobody may hear that it is safe.
+                (Error::new(Kind::Unknown, "a group before or beside it failed").because(before), flight)
+            }
+            (Err(failed), None, flight) => (failed.into_error(), flight),
+            (Ok(()), None, None) => unreachable!("what has landed has flown"),
+        };
+        desk.flying.remove(at);
+        self.landed(&party);
+        let places = flight.map(|flight| flight.places()).unwrap_or_default();
+        let places = places.into_iter().chain(std::iter::repeat(Unsettled::NOWHERE));
+        let handed = party.slots.into_iter().zip(places).collect();
+        self.fail(desk, &error, handed, Vec::new())
+    }
+
+    /// Acknowledges what has landed, as far as all before it has too.
+    fn land(&self, mut desk: MutexGuard<'_, Desk>) -> Turn {
+        let Desk { writer, flying, .. } = &mut *desk;
+        let writer = writer.as_mut().expect("a log is open while something flies");
+        let (mut landed, mut frames, mut weight) = (Vec::new(), 0, 0);
+        while let Some(next) = flying.pop_front_if(|next| next.landed.is_some()) {
+            let Landed { flight, party } = next.landed.expect("it was looked at");
+            frames += party.frames;
+            weight += party.weight;
+            landed.push((party.slots, writer.land(flight)));
+        }
+        if landed.is_empty() {
+            return Turn::Did;
+        }
+        self.show(writer);
+        self.send(writer);
+        let mut woken = {
+            let mut queue = self.queue.lock();
+            queue.full = None;
+            self.subside(&mut queue, landed.len(), frames);
+            queue.give_room(weight, self.options.queue_bytes_max)
+        };
+        // Under the desk's lock, so that nobody sees an answer before that of an earlier place.
+        for (slots, handles) in landed {
+            woken.extend(slots.into_iter().zip(handles).filter_map(|(slot, handle)| slot.set(Ok(handle))));
+        }
+        drop(desk);
+        self.wake(woken);
+        Turn::Did
+    }
+
+    /// A group is no longer at the device.
+    fn landed(&self, party: &Party) {
+        self.subside(&mut self.queue.lock(), 1, party.frames);
+    }
+
+    fn subside(&self, queue: &mut Queue, groups: usize, frames: u64) {
+        queue.flying -= groups;
+        queue.flying_bytes -= frames;
+        if queue.flying == 0 {
+            queue.held = false;
+            self.landed.notify_all();
+        }
+        // Who ends when all is done may sleep until then.
+        if !matches!(queue.life, Life::Running) {
+            self.work.notify_all();
+        }
+    }
+
+    fn wake(&self, woken: impl IntoIterator<Item = Waiter>) {
+        woken.into_iter().for_each(Waiter::wake);
+    }
+
+    /// Wakes a lane, if there is something for it and none is on its way.
+    pub(super) fn call(&self, queue: &mut Queue) {
+        if !queue.called && queue.asleep > 0 && queue.ready(self.lanes()) {
+            queue.called = true;
+            self.work.notify_one();
+        }
+    }
+
+    /// For who waits for the only thing there is to do: does it, instead of waking somebody for it.
+    pub(super) fn lead(&self, slot: &Arc<Slot<Handle>>) {
+        let alone = {
+            let queue = self.queue.lock();
+            queue.flying == 0 && queue.jobs.len() == 1 && queue.jobs.iter().all(|job| job.is_for(slot))
+        };
+        if alone {
+            self.turn();
+        }
+        // What came meanwhile is for a lane; so is this very one, if the disk is full.
+        self.call(&mut self.queue.lock());
     }
 
     /// For who waits in a stepped log: a turn, or the reason why waiting is in vain.
     pub(super) fn turn_or_stuck(&self) -> Result<()> {
         match self.turn() {
             Turn::Did | Turn::Over => Ok(()),
-            Turn::Idle => {
+            Turn::Idle | Turn::Busy => {
                 Err(Error::new(Kind::Invalid, "a stepped log has nothing to do, and somebody waits"))
             }
             Turn::Full => {
@@ -175,21 +387,32 @@ impl Core {
     /// What the writer does when nobody wants anything: it says that all was acknowledged, and seals what is old.
     /// Returns how long it can rest.
     pub(super) fn rest(&self) -> Duration {
-        let mut guard = self.writer.lock();
-        let Some(writer) = guard.as_mut() else { return Duration::MAX };
-        if matches!(self.queue.lock().life, Life::Failed(_) | Life::Closed) {
-            return Duration::MAX;
+        let mut desk = self.desk.lock();
+        let busy = {
+            let queue = self.queue.lock();
+            if matches!(queue.life, Life::Failed(_) | Life::Closed) {
+                return Duration::MAX;
+            }
+            queue.flying > 0 || !queue.jobs.is_empty()
+        };
+        let Some(writer) = desk.writer.as_mut() else { return Duration::MAX };
+        if busy {
+            return self.options.idle_after;
         }
         let now = self.now();
         let due = writer.active_since().map(|since| since.after(self.options.segment_age));
-        let done = catch_unwind(AssertUnwindSafe(|| match due {
+        let done = caught(|| match due {
             Some(due) if due <= now => writer.seal(now),
-            _ => writer.idle(),
-        }));
-        match done.unwrap_or_else(|panic| Err(Failed::Dead(panicked(&*panic), Vec::new()))) {
+            _ => writer.idle(now),
+        });
+        match done {
             Ok(()) | Err(Failed::Full(_)) => self.show(writer),
-            Err(Failed::Dead(error, places)) => self.fail(Vec::new(), error, places),
+            Err(Failed::Dead(error)) => {
+                self.fail(desk, &error, Vec::new(), Vec::new());
+                return Duration::MAX;
+            }
         }
+        self.send(writer);
         match writer.active_since() {
             None => Duration::MAX,
             Some(since) => {
@@ -199,90 +422,61 @@ impl Core {
         }
     }
 
-    /// The writer's thread.
-    pub(super) fn run(&self) {
-        let (mut rest, mut full_retry) = (self.options.idle_after, FULL_RETRY);
-        loop {
-            match self.turn() {
-                Turn::Did => {
-                    rest = self.options.idle_after;
-                    full_retry = FULL_RETRY;
-                }
-                Turn::Over => return,
-                Turn::Full => {
-                    if !self.wait_for_room(full_retry) {
-                        self.close_now();
-                        return;
-                    }
-                    full_retry = (full_retry * 2).min(FULL_RETRY_MAX);
-                }
-                Turn::Idle => {
-                    let mut queue = self.queue.lock();
-                    if !queue.jobs.is_empty() {
-                        continue;
-                    }
-                    if matches!(queue.life, Life::Closing) {
-                        drop(queue);
-                        self.close_now();
-                        return;
-                    }
-                    let timed_out = match rest {
-                        Duration::MAX => {
-                            self.work.wait(&mut queue);
-                            false
-                        }
-                        rest => self.work.wait_for(&mut queue, rest).timed_out(),
-                    };
-                    drop(queue);
-                    if timed_out {
-                        rest = self.rest();
-                    }
-                }
+    /// Takes in that a sync came to its end beside everything else.
+    pub(super) fn synced(&self, unsynced: &Unsynced, outcome: Result<(), Failed>) {
+        let mut desk = self.desk.lock();
+        match (outcome, desk.writer.as_mut()) {
+            (Ok(()), Some(writer)) => writer.synced(unsynced),
+            (Err(failed), Some(_)) => {
+                self.fail(desk, &failed.into_error(), Vec::new(), Vec::new());
             }
+            (_, None) => {}
         }
     }
 
-    /// Waits until a full disk is asked again, or somebody wants something that needs no room. Whether the log goes on.
-    fn wait_for_room(&self, at_most: Duration) -> bool {
-        let mut queue = self.queue.lock();
-        let mut waited = false;
-        while !waited && matches!(queue.life, Life::Running) && !queue.wants_to_retire() {
-            waited = self.work.wait_for(&mut queue, at_most).timed_out();
-        }
-        !matches!(queue.life, Life::Closing) || queue.wants_to_retire()
-    }
-
-    /// Ends the log: everything that was handed in is written, the active segment is sealed, and only then is the place
-    /// given up. What a full disk has no room for is answered with `Full`.
+    /// Ends the log: everything that was handed in is written, the active segment is sealed, and only then, when every
+    /// operation of the device has returned, is the place given up. What a full disk has no room for is answered with
+    /// `Full`.
     pub(super) fn close_now(&self) {
         // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
-        self.queue.lock().life.closing();
-        while self.turn() == Turn::Did {}
-        let mut guard = self.writer.lock();
-        let Some(writer) = guard.as_mut() else { return };
+        let woken = self.queue.lock().closing();
+        self.wake(woken);
+        while matches!(self.turn(), Turn::Did | Turn::Busy) {
+            self.until_landed();
+        }
+        self.until_landed();
+        let mut desk = self.desk.lock();
+        let Some(writer) = desk.writer.as_mut() else { return };
         let failed = matches!(self.queue.lock().life, Life::Failed(_));
         if !failed {
-            let sealed = catch_unwind(AssertUnwindSafe(|| writer.seal(self.now())));
-            match sealed.unwrap_or_else(|panic| Err(Failed::Dead(panicked(&*panic), Vec::new()))) {
+            match caught(|| writer.seal(self.now())) {
                 Ok(()) | Err(Failed::Full(_)) => self.show(writer),
-                Err(Failed::Dead(error, places)) => self.fail(Vec::new(), error, places),
+                Err(Failed::Dead(error)) => {
+                    self.fail(desk, &error, Vec::new(), Vec::new());
+                    desk = self.desk.lock();
+                }
             }
         }
         let mut queue = self.queue.lock();
-        let jobs: Vec<Job> = queue.jobs.drain(..).collect();
+        let jobs = queue.clear();
         // What was handed in and cannot be written is told by `close` too: its ticket may have been dropped.
         let full = queue.full.take();
-        queue.full = full.clone().filter(|_| jobs.iter().any(|job| prepared(job).is_some()));
+        queue.full = full.clone().filter(|_| jobs.iter().any(|job| job.prepared().is_some()));
         if !matches!(queue.life, Life::Failed(_)) {
             queue.life = Life::Closed;
         }
-        queue.bytes = 0;
         drop(queue);
-        *guard = None; // the lock goes with the writer, after its last operation has returned
-        for job in jobs {
-            job.refuse(full.clone().unwrap_or_else(|| Error::new(Kind::Closed, "the log was closed")));
+        desk.writer = None; // the lock goes with the writer, after its last operation has returned
+        drop(desk);
+        let error = full.unwrap_or_else(|| Error::new(Kind::Closed, "the log was closed"));
+        self.wake(jobs.into_iter().filter_map(|job| job.refuse(error.clone())));
+    }
+
+    fn until_landed(&self) {
+        let mut queue = self.queue.lock();
+        while queue.flying > 0 {
+            self.landed.wait(&mut queue);
         }
-        self.wake_all();
     }
 
     /// Brings what readers see up to what the writer has done.
@@ -301,89 +495,58 @@ impl Core {
         view.shown = writer.end();
     }
 
-    fn answer(&self, jobs: Vec<Job>, done: Done) {
-        let bytes: u64 = jobs.iter().filter_map(prepared).map(weight).sum();
-        {
-            let mut queue = self.queue.lock();
-            queue.bytes = queue.bytes.saturating_sub(bytes);
-            queue.full = None;
-        }
-        match done {
-            Done::Written(handles) => {
-                for (job, handle) in jobs.into_iter().zip(handles) {
-                    if let Job::Append(_, slot) = job {
-                        slot.give(Ok(handle));
-                    }
-                }
-            }
-            Done::Sealed(()) => jobs.into_iter().for_each(|job| {
-                if let Job::Seal(slot) = job {
-                    slot.give(Ok(()));
-                }
-            }),
-            Done::Retired(retired) => jobs.into_iter().for_each(|job| {
-                if let Job::Retire(_, slot) = job {
-                    slot.give(retired.clone());
-                }
-            }),
-        }
-        self.wake_all();
-    }
-
-    /// Nothing was handed over: appends wait, other jobs are told.
+    /// Nothing of these was handed over, and they wait for room.
     fn full(&self, jobs: Vec<Job>, error: Error) -> Turn {
         let mut queue = self.queue.lock();
-        let (appends, others): (Vec<Job>, Vec<Job>) =
-            jobs.into_iter().partition(|job| matches!(job, Job::Append(..)));
-        if !appends.is_empty() {
-            queue.full = Some(error.clone());
-        }
-        queue.put_back(appends);
-        drop(queue);
-        others.into_iter().for_each(|job| job.refuse(error.clone()));
+        queue.full = Some(error);
+        queue.put_back(jobs);
         Turn::Full
     }
 
-    /// Ends the log for good: nothing is acknowledged any more, and every ticket is answered.
-    fn fail(&self, jobs: Vec<Job>, error: Error, places: Vec<Unsettled>) {
-        let waiting: Vec<Job> = {
-            let mut queue = self.queue.lock();
-            queue.life = Life::Failed(error.clone());
-            queue.bytes = 0;
-            queue.jobs.drain(..).collect()
-        };
-        // The places are those of the jobs that were handed over. What still waits never had one, also where the group
-        // that failed was one of the log's own.
-        let nowhere = std::iter::repeat(Unsettled::NOWHERE);
-        let handed = jobs.into_iter().zip(places.into_iter().chain(nowhere.clone()));
-        for (job, place) in handed.chain(waiting.into_iter().zip(nowhere)) {
-            let place = if matches!(job, Job::Append(..)) { place } else { Unsettled::NOWHERE };
-            // Fenced is answered only when the newer epoch was read at this group's name, so nothing of it landed.
-            let answer = match error.kind() {
-                Kind::Fenced => error.clone(),
-                _ => Error::new(
-                    Kind::Unknown,
-                    "the log failed before this was acknowledged; start it again and settle it",
-                )
-                .because(error.clone())
-                .about(place),
-            };
-            job.refuse(answer);
+    /// Ends the log for good: nothing is acknowledged any more, and every ticket is answered; those of groups that are
+    /// at the device when they come back.
+    ///
+    /// `handed` was handed over, to these places. `jobs` were not.
+    fn fail(
+        &self,
+        mut desk: MutexGuard<'_, Desk>,
+        error: &Error,
+        mut handed: Vec<(Arc<Slot<Handle>>, Unsettled)>,
+        mut jobs: Vec<Job>,
+    ) -> Turn {
+        if let Some(writer) = desk.writer.as_mut() {
+            writer.give_up();
         }
-        self.wake_all();
-    }
-
-    pub(super) fn wake_all(&self) {
-        let wakers = std::mem::take(&mut self.queue.lock().room_wakers);
-        self.room.notify_all();
-        wakers.into_iter().for_each(wake);
+        let mut queue = self.queue.lock();
+        // What has landed behind a group that failed is not known to be safe either: a log has no gaps.
+        let flying = std::mem::take(&mut desk.flying);
+        let (behind, flying) = flying.into_iter().partition(|flying| flying.landed.is_some());
+        desk.flying = flying;
+        let behind: VecDeque<Flying> = behind;
+        for Landed { flight, party } in behind.into_iter().filter_map(|flying| flying.landed) {
+            self.subside(&mut queue, 1, party.frames);
+            handed.extend(party.slots.into_iter().zip(flight.places()));
+        }
+        let mut woken = Vec::new();
+        if !matches!(queue.life, Life::Failed(_)) {
+            let (waiting, line) = queue.fail(error.clone());
+            jobs.extend(waiting);
+            woken.extend(line);
+        }
+        drop(queue);
+        woken.extend(handed.into_iter().filter_map(|(slot, place)| slot.set(Err(refusal(error, place)))));
+        woken.extend(jobs.into_iter().filter_map(|job| job.refuse(refusal(error, Unsettled::NOWHERE))));
+        drop(desk);
+        self.work.notify_all();
+        self.wake(woken);
+        Turn::Over
     }
 
     /// Retires the longest run of closed segments from the beginning that are older than `before` and that no pin
     /// needs. The mark is acknowledged before anything is removed.
-    fn retire(&self, writer: &mut Writer, before: Time) -> Result<Done, Failed> {
+    fn retire(&self, writer: &mut Writer, before: Time) -> Result<Result<Retired>, Failed> {
         if let Some(doubt) = &*self.clock_doubt.lock() {
-            return Ok(Done::Retired(Err(Error::new(Kind::Unavailable, doubt.clone()))));
+            return Ok(Err(Error::new(Kind::Unavailable, doubt.clone())));
         }
         let (retired, begins) = {
             // A pin that is asked for from here on finds what is about to go.
@@ -430,49 +593,72 @@ impl Core {
         writer.restore_reserve()?;
         let begins = self.view.read().begins;
         let left = self.left.lock().len() as u64;
-        Ok(Done::Retired(Ok(Retired { begins, removed, left })))
+        Ok(Ok(Retired { begins, removed, left }))
     }
 }
 
-/// What a job came to.
+/// What a job other than an append came to.
 enum Done {
-    Written(Vec<Handle>),
     Sealed(()),
     Retired(Result<Retired>),
 }
 
 impl Job {
-    fn refuse(self, error: Error) {
+    fn prepared(&self) -> Option<&Prepared> {
         match self {
-            Job::Append(_, slot) => slot.give(Err(error)),
-            Job::Seal(slot) => slot.give(Err(error)),
-            Job::Retire(_, slot) => slot.give(Err(error)),
+            Job::Append(prepared, _) => Some(prepared),
+            _ => None,
+        }
+    }
+
+    fn into_append(self) -> Option<(Prepared, Arc<Slot<Handle>>)> {
+        match self {
+            Job::Append(prepared, slot) => Some((prepared, slot)),
+            _ => None,
+        }
+    }
+
+    /// Sets its answer. Returns whom to wake.
+    fn answer(self, done: Done) -> Vec<Waiter> {
+        let waiter = match (self, done) {
+            (Job::Seal(slot), Done::Sealed(())) => slot.set(Ok(())),
+            (Job::Retire(_, slot), Done::Retired(retired)) => slot.set(retired),
+            _ => unreachable!("a job is answered as what it is"),
+        };
+        waiter.into_iter().collect()
+    }
+
+    fn refuse(self, error: Error) -> Option<Waiter> {
+        match self {
+            Job::Append(_, slot) => slot.set(Err(error)),
+            Job::Seal(slot) => slot.set(Err(error)),
+            Job::Retire(_, slot) => slot.set(Err(error)),
         }
     }
 }
 
-fn prepared(job: &Job) -> Option<&Prepared> {
-    match job {
-        Job::Append(prepared, _) => Some(prepared),
-        _ => None,
+/// What is answered when the log has failed. `Fenced` is known only where the newer epoch was read at this group's name,
+/// or nothing was handed over, so nothing of it landed.
+fn refusal(error: &Error, place: Unsettled) -> Error {
+    match error.kind() {
+        Kind::Fenced => error.clone(),
+        _ => Error::new(
+            Kind::Unknown,
+            "the log failed before this was acknowledged; start it again and settle it",
+        )
+        .because(error.clone())
+        .about(place),
     }
 }
 
-/// What a waiting record counts for against `queue_bytes_max`.
-pub(super) fn weight(prepared: &Prepared) -> u64 {
-    prepared.frame_len() + WAITING_BYTES
-}
-
-/// Wakes a caller's task. What an executor's waker does is not ours: a panic in it must not end the writer.
-pub(super) fn wake(waker: Waker) {
-    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-}
-
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
-    let said = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it said nothing");
-    Error::new(Kind::Unknown, format!("the writer panicked: {said}"))
+/// Does something at the device; a panic in it is a failure.
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let said = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("it said nothing");
+        Err(Failed::Dead(Error::new(Kind::Unknown, format!("the writer panicked: {said}"))))
+    })
 }

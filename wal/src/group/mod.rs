@@ -2,6 +2,7 @@
 //! group, and answers the tickets in order once it is durable.
 
 mod core;
+mod lane;
 mod opened;
 mod queue;
 mod ticket;
@@ -10,21 +11,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
 
-use bytes::Bytes;
-use parking_lot::Mutex;
-
-use self::core::{Core, weight};
+use self::core::Core;
+use self::lane::Crew;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::{Handle, Position, Unsettled};
 use crate::log::{Chain, Kept, Many, Prepared, Record, Replay, Survey, locate, read, read_at};
+use bytes::Bytes;
 pub use opened::Opened;
 pub use queue::Retired;
-use queue::{Job, Life};
-use ticket::Slot;
+use queue::{Job, Life, weight};
 pub use ticket::Ticket;
+use ticket::{Slot, Waiter};
 
 /// How many segments stay open for reads by handle.
 const KEPT_SEGMENTS_MAX: usize = 64;
@@ -36,7 +35,8 @@ const KEPT_SEGMENTS_MAX: usize = 64;
 pub struct Log {
     core: Arc<Core>,
     kept: Kept,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// None in a stepped log.
+    crew: Option<Arc<Crew>>,
 }
 
 impl Log {
@@ -55,18 +55,10 @@ impl Log {
     /// [`append`](Log::append) appends kind 0.
     pub fn append_kind(&self, kind: u8, time: Time, payload: impl Into<Bytes>) -> Result<Ticket> {
         let prepared = self.prepare(kind, time, payload.into())?;
+        self.wait_for_room(&prepared)?;
         let mut queue = self.core.queue.lock();
-        loop {
-            queue.open()?;
-            if queue.has_room(weight(&prepared), self.core.options.queue_bytes_max) {
-                return Ok(self.enqueue(&mut queue, prepared));
-            }
-            if self.core.is_stepped() {
-                parking_lot::MutexGuard::unlocked(&mut queue, || self.core.turn_or_stuck())?;
-            } else {
-                self.core.room.wait(&mut queue);
-            }
-        }
+        queue.open()?;
+        Ok(self.enqueue(&mut queue, prepared))
     }
 
     /// Appends a record of kind 0 if there is room for it now; `None` if there is not, and nothing was appended.
@@ -74,14 +66,16 @@ impl Log {
         let prepared = self.prepare(0, time, payload.into())?;
         let mut queue = self.core.queue.lock();
         queue.open()?;
-        let room = queue.has_room(weight(&prepared), self.core.options.queue_bytes_max);
-        Ok(room.then(|| self.enqueue(&mut queue, prepared)))
+        if !queue.take_room(weight(&prepared), self.core.options.queue_bytes_max) {
+            return Ok(None);
+        }
+        Ok(Some(self.enqueue(&mut queue, prepared)))
     }
 
     /// Appends a record as soon as there is room; await it on any executor, then await the ticket. Dropped before there
     /// was room, nothing was appended.
     pub fn append_async(&self, kind: u8, time: Time, payload: impl Into<Bytes>) -> Appending<'_> {
-        Appending { log: self, prepared: Some(self.prepare(kind, time, payload.into())) }
+        Appending { log: self, prepared: Some(self.prepare(kind, time, payload.into())), line: None }
     }
 
     /// The record of a handle: one ranged, verified read.
@@ -259,7 +253,9 @@ impl Log {
                 return Err(error);
             }
             queue.open()?;
-            queue.life = Life::Closing;
+            let woken = queue.closing();
+            drop(queue);
+            woken.into_iter().for_each(Waiter::wake);
         }
         self.end();
         let queue = self.core.queue.lock();
@@ -270,34 +266,54 @@ impl Log {
     }
 
     fn end(&self) {
-        self.core.work.notify_all();
-        match self.thread.lock().take() {
-            Some(thread) => {
-                // A panic of the writer was caught and told long before.
-                let _ = thread.join();
-                self.core.close_now();
-            }
-            None => self.core.close_now(),
+        if let Some(crew) = &self.crew {
+            crew.end(&self.core);
         }
+        self.core.close_now();
     }
 
     fn prepare(&self, kind: u8, time: Time, payload: Bytes) -> Result<Prepared> {
         Prepared::new(&self.core.options, kind, time, payload)
     }
 
+    /// Takes room for a record; waits for it if need be, behind those who came earlier.
+    fn wait_for_room(&self, prepared: &Prepared) -> Result<()> {
+        let (bytes, bytes_max) = (weight(prepared), self.core.options.queue_bytes_max);
+        loop {
+            let slot = {
+                let mut queue = self.core.queue.lock();
+                queue.open()?;
+                if queue.take_room(bytes, bytes_max) {
+                    return Ok(());
+                }
+                if self.core.is_stepped() { None } else { Some(queue.line_up(bytes)) }
+            };
+            match slot {
+                Some(slot) => return slot.wait(&self.core),
+                None => self.core.turn_or_stuck()?,
+            }
+        }
+    }
+
+    /// Puts a record in the queue, which has room for it.
     fn enqueue(&self, queue: &mut queue::Queue, prepared: Prepared) -> Ticket {
         let slot = Slot::new();
-        queue.bytes += weight(&prepared);
-        queue.jobs.push_back(Job::Append(prepared, slot.clone()));
-        self.core.work.notify_one();
-        Ticket { slot, core: self.core.clone() }
+        queue.push(Job::Append(prepared, slot.clone()));
+        let unattended = queue.may_be_led();
+        if !unattended {
+            self.core.call(queue);
+        }
+        Ticket { slot, core: self.core.clone(), unattended }
     }
 
     fn hand_in(&self, job: Job) -> Result<()> {
         let mut queue = self.core.queue.lock();
         queue.open()?;
-        queue.jobs.push_back(job);
-        self.core.work.notify_one();
+        queue.push(job);
+        if queue.full.is_some() {
+            self.core.work.notify_all(); // retiring may overtake what waits for room
+        }
+        self.core.call(&mut queue);
         Ok(())
     }
 
@@ -325,7 +341,8 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.core.queue.lock().life.closing();
+        let woken = self.core.queue.lock().closing();
+        woken.into_iter().for_each(Waiter::wake);
         self.end();
     }
 }
@@ -355,6 +372,8 @@ impl Drop for Pinned {
 pub struct Appending<'a> {
     log: &'a Log,
     prepared: Option<Result<Prepared>>,
+    /// Its place in the line for room.
+    line: Option<Arc<Slot<()>>>,
 }
 
 impl Future for Appending<'_> {
@@ -367,19 +386,41 @@ impl Future for Appending<'_> {
             None => return Poll::Ready(Err(Error::new(Kind::Invalid, "an append was awaited again"))),
         };
         let log = self.log;
-        let mut queue = log.core.queue.lock();
-        if let Err(error) = queue.open() {
-            return Poll::Ready(Err(error));
+        let bytes = weight(&prepared);
+        if self.line.is_none() {
+            let mut queue = log.core.queue.lock();
+            if let Err(error) = queue.open() {
+                return Poll::Ready(Err(error));
+            }
+            if queue.take_room(bytes, log.core.options.queue_bytes_max) {
+                return Poll::Ready(Ok(log.enqueue(&mut queue, prepared)));
+            }
+            self.line = Some(queue.line_up(bytes));
         }
-        if queue.has_room(weight(&prepared), log.core.options.queue_bytes_max) {
-            return Poll::Ready(Ok(log.enqueue(&mut queue, prepared)));
+        let room = self.line.as_ref().map_or(Poll::Pending, |slot| slot.poll(context));
+        match room {
+            Poll::Pending => {
+                self.prepared = Some(Ok(prepared));
+                Poll::Pending
+            }
+            Poll::Ready(room) => {
+                self.line = None;
+                let mut queue = log.core.queue.lock();
+                if let Err(error) = room.and_then(|()| queue.open()) {
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Ready(Ok(log.enqueue(&mut queue, prepared)))
+            }
         }
-        // A task that asks often waits once.
-        if !queue.room_wakers.iter().any(|waiting| waiting.will_wake(context.waker())) {
-            queue.room_wakers.push(context.waker().clone());
+    }
+}
+
+impl Drop for Appending<'_> {
+    fn drop(&mut self) {
+        if let (Some(slot), Some(Ok(prepared))) = (&self.line, &self.prepared) {
+            let bytes_max = self.log.core.options.queue_bytes_max;
+            let woken = self.log.core.queue.lock().leave_line(weight(prepared), bytes_max, slot);
+            woken.into_iter().for_each(Waiter::wake);
         }
-        drop(queue);
-        self.prepared = Some(Ok(prepared));
-        Poll::Pending
     }
 }

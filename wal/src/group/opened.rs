@@ -2,14 +2,12 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread;
-
-use parking_lot::Mutex;
 
 use super::core::Core;
+use super::lane::Crew;
 use super::{KEPT_SEGMENTS_MAX, Log};
 use crate::clock::{Clock, SystemClock, Time};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::format::Position;
 use crate::log::{Depth, Given, Kept, Options, Replay, Survey, look, start};
 use crate::store::Store;
@@ -80,13 +78,13 @@ impl Opened {
     /// has it. `Unknown`: it is not known whether it was started; start again.
     pub fn start(self, at_least: Position) -> Result<Log> {
         let core = Arc::new(self.begin(at_least, false)?);
-        let writer = core.clone();
-        let thread = thread::Builder::new().name("headwater-writer".into()).spawn(move || writer.run());
-        let thread = thread.map_err(|error| {
-            core.close_now();
-            Error::new(Kind::Unavailable, "no thread could be had for the writer").because(error)
-        })?;
-        Ok(Log { core, kept: Kept::new(KEPT_SEGMENTS_MAX), thread: Mutex::new(Some(thread)) })
+        match Crew::start(&core) {
+            Ok(crew) => Ok(Log { core, kept: Kept::new(KEPT_SEGMENTS_MAX), crew: Some(crew) }),
+            Err(error) => {
+                core.close_now();
+                Err(error)
+            }
+        }
     }
 
     /// Starts the log without a thread: whoever waits for a ticket does the writer's work. A whole life of such a log
@@ -94,7 +92,7 @@ impl Opened {
     #[cfg(feature = "sim")]
     pub fn start_stepped(self, at_least: Position) -> Result<Log> {
         let core = Arc::new(self.begin(at_least, true)?);
-        Ok(Log { core, kept: Kept::new(KEPT_SEGMENTS_MAX), thread: Mutex::new(None) })
+        Ok(Log { core, kept: Kept::new(KEPT_SEGMENTS_MAX), crew: None })
     }
 
     fn begin(self, at_least: Position, stepped: bool) -> Result<Core> {

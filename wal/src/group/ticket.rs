@@ -1,14 +1,16 @@
 //! The answer to an append, which a caller waits for, awaits or drops.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
-use super::core::{Core, wake};
+use super::core::Core;
 use crate::error::Result;
 use crate::format::Handle;
 
@@ -16,69 +18,93 @@ use crate::format::Handle;
 #[derive(Debug)]
 pub(super) struct Slot<T> {
     state: Mutex<State<T>>,
-    given: Condvar,
 }
 
 #[derive(Debug)]
 struct State<T> {
     answer: Option<Result<T>>,
-    waker: Option<Waker>,
+    waiter: Option<Waiter>,
+}
+
+/// Who waits for an answer.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    Thread(Thread),
+    Task(Waker),
+}
+
+impl Waiter {
+    pub(super) fn wake(self) {
+        match self {
+            Waiter::Thread(thread) => thread.unpark(),
+            // What an executor's waker does is not ours: a panic in it must not end the writer.
+            Waiter::Task(waker) => {
+                let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            }
+        }
+    }
 }
 
 impl<T: Clone> Slot<T> {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Slot { state: Mutex::new(State { answer: None, waker: None }), given: Condvar::new() })
+        Arc::new(Slot { state: Mutex::new(State { answer: None, waiter: None }) })
     }
 
-    /// Gives the answer. A second one is a bug of ours that would show two truths.
-    pub(super) fn give(&self, answer: Result<T>) {
-        let waker = {
-            let mut state = self.state.lock();
-            assert!(state.answer.is_none(), "an append is answered once");
-            state.answer = Some(answer);
-            self.given.notify_all();
-            state.waker.take()
-        };
-        waker.into_iter().for_each(wake);
+    /// Sets the answer, and returns whom to wake: outside any lock. A second answer is a bug of ours that would show two
+    /// truths.
+    pub(super) fn set(&self, answer: Result<T>) -> Option<Waiter> {
+        let mut state = self.state.lock();
+        assert!(state.answer.is_none(), "an append is answered once");
+        state.answer = Some(answer);
+        state.waiter.take()
     }
 
     pub(super) fn answer(&self) -> Option<Result<T>> {
         self.state.lock().answer.clone()
     }
 
+    /// The answer, or `waiter` is woken when there is one.
+    fn answer_or(&self, waiter: impl FnOnce() -> Waiter) -> Option<Result<T>> {
+        let mut state = self.state.lock();
+        if state.answer.is_none() {
+            state.waiter = Some(waiter());
+        }
+        state.answer.clone()
+    }
+
     /// Waits for the answer; in a stepped log by doing the writer's work.
     pub(super) fn wait(&self, core: &Core) -> Result<T> {
-        if core.is_stepped() {
-            loop {
-                if let Some(answer) = self.answer() {
-                    return answer;
-                }
-                core.turn_or_stuck()?;
-            }
-        }
-        let mut state = self.state.lock();
         loop {
-            if let Some(answer) = &state.answer {
-                return answer.clone();
+            if core.is_stepped() {
+                match self.answer() {
+                    Some(answer) => return answer,
+                    None => core.turn_or_stuck()?,
+                }
+                continue;
             }
-            self.given.wait(&mut state);
+            match self.answer_or(|| Waiter::Thread(thread::current())) {
+                Some(answer) => return answer,
+                // It may return for no reason, or for one of the caller's own.
+                None => thread::park(),
+            }
         }
     }
 
     fn wait_until(&self, deadline: Instant) -> Option<Result<T>> {
-        let mut state = self.state.lock();
-        while state.answer.is_none() && !self.given.wait_until(&mut state, deadline).timed_out() {}
-        state.answer.clone()
+        loop {
+            let answer = self.answer_or(|| Waiter::Thread(thread::current()));
+            let left = deadline.saturating_duration_since(Instant::now());
+            if answer.is_some() || left.is_zero() {
+                return answer;
+            }
+            thread::park_timeout(left);
+        }
     }
 
-    fn poll(&self, context: &mut Context<'_>) -> Poll<Result<T>> {
-        let mut state = self.state.lock();
-        match &state.answer {
-            Some(answer) => Poll::Ready(answer.clone()),
-            None => {
-                state.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
+    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<Result<T>> {
+        match self.answer_or(|| Waiter::Task(context.waker().clone())) {
+            Some(answer) => Poll::Ready(answer),
+            None => Poll::Pending,
         }
     }
 }
@@ -92,6 +118,8 @@ impl<T: Clone> Slot<T> {
 pub struct Ticket {
     pub(super) slot: Arc<Slot<Handle>>,
     pub(super) core: Arc<Core>,
+    /// No lane was woken for it, since whoever waits for it may bring it to the device.
+    pub(super) unattended: bool,
 }
 
 impl Ticket {
@@ -100,12 +128,16 @@ impl Ticket {
     ///
     /// `Fenced` and `Full` say that it is certainly not in the log; `Unknown` carries what the next started log settles
     /// it with.
-    pub fn wait(self) -> Result<Handle> {
+    pub fn wait(mut self) -> Result<Handle> {
+        if std::mem::take(&mut self.unattended) {
+            self.core.lead(&self.slot);
+        }
         self.slot.wait(&self.core)
     }
 
     /// Waits so long; the ticket comes back if there is no answer yet.
-    pub fn wait_for(self, at_most: Duration) -> Result<Result<Handle>, Ticket> {
+    pub fn wait_for(mut self, at_most: Duration) -> Result<Result<Handle>, Ticket> {
+        self.attend();
         let Some(deadline) = Instant::now().checked_add(at_most) else { return Ok(self.wait()) };
         match self.slot.wait_until(deadline) {
             Some(answer) => Ok(answer),
@@ -114,15 +146,31 @@ impl Ticket {
     }
 
     /// The answer, if there is one already.
+    ///
+    /// Asking does not hurry it: a record for which nobody waits goes to the device within a millisecond.
     pub fn answer(&self) -> Option<Result<Handle>> {
         self.slot.answer()
+    }
+
+    /// Has a lane woken, if none was: nobody here will bring it to the device.
+    fn attend(&mut self) {
+        if std::mem::take(&mut self.unattended) {
+            self.core.call(&mut self.core.queue.lock());
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.attend();
     }
 }
 
 impl Future for Ticket {
     type Output = Result<Handle>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.attend();
         self.slot.poll(context)
     }
 }

@@ -1,6 +1,7 @@
 //! Floor 3: the log. It decides and acts, in whatever thread calls it, and knows no clock and no randomness.
 
 mod chain;
+mod flight;
 mod kept;
 mod look;
 mod many;
@@ -23,9 +24,10 @@ pub use reader::{Follow, Reader};
 pub use replay::Replay;
 pub use survey::{Aside, Because, Damage, Survey, Torn};
 
+pub(crate) use flight::Flight;
 pub(crate) use kept::Kept;
 pub(crate) use many::Many;
 pub(crate) use read::{locate, read, read_at};
 pub(crate) use record::Prepared;
-pub(crate) use segment::{Failed, Writer};
+pub(crate) use segment::{Failed, Unsynced, Writer};
 pub(crate) use start::{Given, Started, start, sweep};

@@ -13,7 +13,7 @@ use crate::store::Store;
 pub(crate) const MARKS_BYTES: u64 = 4096;
 
 /// What a device writes whole or not at all.
-const SECTOR_BYTES: u32 = 512;
+pub(crate) const SECTOR_BYTES: u32 = 512;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;

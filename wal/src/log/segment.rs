@@ -1,23 +1,20 @@
-//! The writer of a log: one group after the other goes to the device, segments are sealed and begun. It runs in
-//! whatever thread calls it and knows no clock.
+//! The writer of a log: it gives groups their places, takes them in when they have landed, seals and begins segments.
+//! It runs in whatever thread calls it and knows no clock.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::chain::Segment;
-use super::look::{Depth, look};
+use super::flight::{Flight, Leave, Way};
 use super::options::{MARKS_BYTES, Options};
-use super::record::{Prepared, encode};
+use super::record::{Place, Prepared, group_len};
 use super::source::segment_name;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
-use crate::format::group::GROUP_HEADER_BYTES;
 use crate::format::header::{Header, Previous};
 use crate::format::seed::Life;
 use crate::format::totals::Totals;
-use crate::format::{Durability, Handle, Identity, Position, Unsettled};
-use crate::store::{Append, Own, Store, Tail};
+use crate::format::{Durability, Handle, Identity, Position};
+use crate::store::{Append, Own, Room, Store, Tail};
 
 /// The length of a segment that is made from the reserve of a full disk, for retire marks alone.
 const MARKS_SEGMENT_BYTES: u64 = 16 * 1024;
@@ -28,29 +25,51 @@ const RESERVE_BYTES: u64 = 64 * 1024;
 /// Where there is no room for all of the reserve, it is tried with so many bytes less each time.
 const RESERVE_STEP_BYTES: u64 = 8 * 1024;
 
-/// How often a put whose outcome is unknown is repeated, with the same name and the same bytes.
-const PUT_TRIES: usize = 3;
-
 /// A write that did not succeed.
 #[derive(Debug)]
 pub(crate) enum Failed {
     /// There is no room for a next segment. Nothing was handed over and the writer goes on: try again.
     Full(Error),
-    /// The writer is dead. If the group was handed over, these are the places of its records.
-    Dead(Error, Vec<Unsettled>),
+    /// The writer is dead.
+    Dead(Error),
+}
+
+impl Failed {
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Failed::Full(error) | Failed::Dead(error) => error,
+        }
+    }
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Failed::Dead(error, Vec::new())
+        Failed::Dead(error)
+    }
+}
+
+/// So much a `Process` log writes before it has it synced aside. Then little is left to sync when a segment is sealed.
+const SYNC_ASIDE_BYTES: u64 = 8 << 20;
+
+/// What a `Process` log has written and not synced.
+#[derive(Debug)]
+pub(crate) struct Unsynced {
+    tail: Arc<dyn Tail>,
+    /// Where it ends.
+    end: Position,
+}
+
+impl Unsynced {
+    pub(crate) fn sync(&self) -> Result<(), Failed> {
+        Ok(self.tail.sync()?)
     }
 }
 
 /// The segment that grows.
 struct Active {
-    tail: Box<dyn Tail>,
+    tail: Arc<dyn Tail>,
     header: Header,
-    /// Where the next group goes, as an offset.
+    /// Where the next group goes, as an offset: behind those in flight.
     offset: u64,
     len: u64,
     totals: Totals,
@@ -78,7 +97,7 @@ pub(crate) struct Writer {
     pub(super) next: Position,
     /// Everything below was acknowledged; of a `Process` log, synced.
     pub(super) acked: Position,
-    /// Where the groups handed over end.
+    /// Where the groups end that have landed, with all before them.
     pub(super) end: Position,
     pub(super) closed: Vec<Segment>,
     pub(super) owner: Option<Box<dyn Own>>,
@@ -87,8 +106,10 @@ pub(crate) struct Writer {
     pub(crate) clock_in_doubt: bool,
     /// How many bytes are kept back for the day when the disk is full.
     reserve: u64,
-    /// The places of the group that is at the device, for the case that handing it over panics.
-    pub(crate) handed: Vec<Unsettled>,
+    /// Groups that have a place and have not landed.
+    flying: usize,
+    ahead_asked: bool,
+    sync_asked: bool,
     active: Option<Active>,
     dead: bool,
 }
@@ -119,13 +140,15 @@ impl Writer {
             idle_said: true,
             clock_in_doubt: first.clock_in_doubt,
             reserve: 0,
-            handed: Vec::new(),
+            flying: 0,
+            ahead_asked: false,
+            sync_asked: false,
             active: None,
             dead: false,
         }
     }
 
-    /// Where the groups that were handed over end.
+    /// Where the groups end that have landed.
     pub(crate) fn end(&self) -> Position {
         self.end
     }
@@ -150,46 +173,116 @@ impl Writer {
         Life { identity: self.identity.short(), epoch: self.epoch }
     }
 
-    fn block(&self) -> u64 {
-        u64::from(self.options.block_bytes)
+    /// Sees to it that a group with so many bytes of frames can be handed over, if need be by sealing the active segment
+    /// and beginning another one. `false`: not before everything in flight has landed.
+    pub(crate) fn make_room(&mut self, frames: u64, now: Time) -> Result<bool, Failed> {
+        self.alive()?;
+        let result = self.room_for(frames, false, now);
+        self.note(result)
     }
 
-    /// Hands a group over and returns its handles once it is durable (of a `Process` log: once it is written).
-    pub(crate) fn write(&mut self, records: &[Prepared], now: Time) -> Result<Vec<Handle>, Failed> {
-        assert!(!records.is_empty(), "a group of records has records");
-        self.alive()?;
-        let frames: u64 = records.iter().map(Prepared::frame_len).sum();
-        let group = (GROUP_HEADER_BYTES + frames).next_multiple_of(self.block());
-        let result = match self.store.clone().append() {
-            None => self.put_group(records, now),
-            Some(_) => self.append_group(records, group, false, now),
-        };
-        self.note(result)
+    /// Gives a group with so many bytes of frames its place, for which there is room.
+    pub(crate) fn leave(&mut self, frames: u64, now: Time) -> Leave {
+        self.flying += 1;
+        let (life, acked, block_bytes) = (self.life(), self.acked, self.options.block_bytes);
+        if self.store.append().is_none() {
+            let header = self.header(self.next, true, now);
+            let position = header.base.plus(header.body());
+            let place = Place { life, position, base: header.base, block_bytes, acked };
+            let (store, identity) = (self.store.clone(), self.identity);
+            return Leave { place, way: Way::Put { store, identity, header: Box::new(header) } };
+        }
+        let through = self.options.durability == Durability::Power;
+        let active = self.active.as_mut().expect("there is room in an active segment");
+        let (base, offset) = (active.header.base, active.offset);
+        active.offset += group_len(frames, block_bytes);
+        self.idle_said = false;
+        let place = Place { life, position: base.plus(offset), base, block_bytes, acked };
+        Leave { place, way: Way::Tail { tail: active.tail.clone(), offset, through } }
+    }
+
+    /// Takes in a group that has landed, and before it all those with places before it: it is acknowledged. Returns its
+    /// handles.
+    pub(crate) fn land(&mut self, flight: Flight) -> Vec<Handle> {
+        self.flying -= 1;
+        let Flight { place, encoded, .. } = &flight;
+        if let Some((footer, file_len)) = &flight.footer {
+            let Way::Put { header, .. } = &flight.way else { unreachable!("only objects have a footer yet") };
+            let segment = Segment {
+                base: header.base,
+                end: flight.end(),
+                next: footer.next,
+                file_len: *file_len,
+                epoch: self.epoch,
+                body: header.body(),
+                begins_epoch: false,
+                sealed: true,
+                seal: Some(footer.seal),
+                made_at: header.time,
+                closed_at: Some(header.time),
+                times: (footer.records > 0).then_some((footer.least, footer.greatest)),
+                records: Some(footer.records),
+            };
+            self.previous = segment.as_previous();
+            self.closed.push(segment);
+            self.next = footer.next;
+            self.end = footer.next;
+            self.acked = footer.next;
+            return flight.encoded.handles;
+        }
+        assert_eq!(place.position, self.end, "groups are taken in in the order of their places");
+        let active = self.active.as_mut().expect("a segment stays active until all in flight have landed");
+        active.totals.group(place.position, &encoded.header, encoded.check);
+        encoded.frames.iter().for_each(|(header, check)| active.totals.frame(header, *check));
+        self.end = flight.end();
+        if self.options.durability == Durability::Power {
+            self.acked = self.end;
+        }
+        flight.encoded.handles
+    }
+
+    /// Of a group of which nothing is there: its place is free again.
+    pub(crate) fn call_back(&mut self) {
+        assert!(self.store.append().is_none(), "a place in a file that grows is used up");
+        self.flying -= 1;
+    }
+
+    /// A group has failed: nothing more is handed over.
+    pub(crate) fn give_up(&mut self) {
+        self.dead = true;
     }
 
     /// Hands over a retire mark: the log begins at `begins` from now on. It works on a full disk.
     pub(crate) fn mark(&mut self, begins: Position, now: Time) -> Result<(), Failed> {
         self.alive()?;
         assert!(begins >= self.begins && begins <= self.next, "a log begins where a segment begins");
-        let records = [Prepared::retire_mark(begins, now)];
-        let group = (GROUP_HEADER_BYTES + records[0].frame_len()).next_multiple_of(self.block());
-        let result = match self.store.clone().append() {
-            None => self.put_group(&records, now),
-            Some(_) => self.append_group(&records, group, true, now),
-        };
-        let result = match result {
-            Ok(_) => self.sync(),
-            Err(failed) => Err(failed),
-        };
+        let result = self.write_mark(begins, now);
         self.note(result)?;
         self.begins = begins;
         Ok(())
     }
 
+    fn write_mark(&mut self, begins: Position, now: Time) -> Result<(), Failed> {
+        let record = Prepared::retire_mark(begins, now);
+        let alone = self.room_for(record.frame_len(), true, now)?;
+        assert!(alone, "a mark is handed over when nothing is in flight");
+        let mut flight = self.leave(record.frame_len(), now).encode(vec![record]);
+        match flight.fly() {
+            Ok(()) => {
+                self.land(flight);
+                self.sync()
+            }
+            Err(failed) => {
+                self.flying -= 1;
+                Err(failed)
+            }
+        }
+    }
+
     /// Says once in the log that everything was acknowledged; of a `Process` log, syncs it first.
-    pub(crate) fn idle(&mut self) -> Result<(), Failed> {
+    pub(crate) fn idle(&mut self, now: Time) -> Result<(), Failed> {
         self.alive()?;
-        let result = self.sync().and_then(|()| self.say_idle());
+        let result = self.sync().and_then(|()| self.say_idle(now));
         self.note(result)
     }
 
@@ -218,67 +311,92 @@ impl Writer {
         result
     }
 
-    fn say_idle(&mut self) -> Result<(), Failed> {
+    fn say_idle(&mut self, now: Time) -> Result<(), Failed> {
         if self.idle_said {
             return Ok(());
         }
         self.idle_said = true;
-        let encoded =
-            encode(self.life(), self.end, self.acked, self.options.block_bytes, Position::START, &[]);
-        let len = encoded.bytes.len() as u64;
+        let len = group_len(0, self.options.block_bytes);
         // Without room for it, the footer will say it.
-        let Some(active) = self.active.as_mut().filter(|active| active.room(MARKS_BYTES) >= len) else {
+        if self.active.as_ref().is_none_or(|active| active.room(MARKS_BYTES) < len) {
             return Ok(());
-        };
-        active.tail.write(active.offset, &[&encoded.bytes])?;
-        active.tail.sync()?;
-        active.totals.group(self.end, &encoded.header, encoded.check);
-        active.offset += len;
-        self.end = self.end.plus(len);
+        }
+        let mut leave = self.leave(0, now);
+        if let Way::Tail { through, .. } = &mut leave.way {
+            *through = true;
+        }
+        let mut flight = leave.encode(Vec::new());
+        flight.fly()?;
+        self.land(flight);
         self.acked = self.end;
+        self.idle_said = true;
         Ok(())
     }
 
-    fn append_group(
-        &mut self,
-        records: &[Prepared],
-        group: u64,
-        mark: bool,
-        now: Time,
-    ) -> Result<Vec<Handle>, Failed> {
+    /// See [`make_room`](Writer::make_room). On an object store a group needs none of its own, but goes alone: its
+    /// header names the segment before it, which is known once that one is put.
+    fn room_for(&mut self, frames: u64, mark: bool, now: Time) -> Result<bool, Failed> {
+        if self.store.append().is_none() {
+            return Ok(self.flying == 0);
+        }
+        let group = group_len(frames, self.options.block_bytes);
         let kept = if mark { 0 } else { MARKS_BYTES };
         let young = |active: &Active| now < active.header.time.after(self.options.segment_age);
         let fits =
             |active: &Active| active.room(kept) >= group && (mark || (!active.marks_only && young(active)));
         if !self.active.as_ref().is_some_and(fits) {
+            if self.flying > 0 {
+                return Ok(false);
+            }
             self.roll(group, mark, now)?;
         }
-        let position = self.end;
         // A `Process` log bounds what is not synced as others bound what is not acknowledged.
-        if self.end.plus(group).since(self.acked) > self.options.in_flight_bytes() {
+        let active = self.active.as_ref().expect("a segment is active after rolling");
+        let end = active.header.base.plus(active.offset + group);
+        if end.since(self.acked) > self.options.in_flight_bytes() {
+            if self.flying > 0 {
+                return Ok(false);
+            }
             self.sync()?;
         }
-        let (life, acked) = (self.life(), self.acked);
-        let active = self.active.as_mut().expect("a segment is active after rolling");
-        let encoded = encode(life, position, acked, self.options.block_bytes, active.header.base, records);
-        assert_eq!(encoded.bytes.len() as u64, group, "a group is as long as was planned");
-        let power = self.options.durability == Durability::Power;
-        self.handed = encoded.handles.iter().copied().map(Unsettled).collect();
-        let written = active.tail.write(active.offset, &[&encoded.bytes]);
-        let written = written.and_then(|()| if power { active.tail.sync() } else { Ok(()) });
-        if let Err(error) = written {
-            return Err(Failed::Dead(error, std::mem::take(&mut self.handed)));
+        Ok(true)
+    }
+
+    /// How long the next segment will be, if nothing large comes, and how its room is made; nothing while the active one
+    /// is still more than half free.
+    /// Says so once a segment.
+    pub(crate) fn wants_ahead(&mut self) -> Option<(u64, Room)> {
+        self.store.append()?;
+        let half = self.active.as_ref().is_none_or(|active| active.offset >= active.len / 2);
+        if !half || self.ahead_asked {
+            return None;
         }
-        self.handed.clear();
-        active.totals.group(position, &encoded.header, encoded.check);
-        encoded.frames.iter().for_each(|(header, check)| active.totals.frame(header, *check));
-        active.offset += group;
-        self.end = position.plus(group);
-        self.idle_said = false;
-        if power {
-            self.acked = self.end;
+        self.ahead_asked = true;
+        Some((self.options.segment_bytes, self.room()))
+    }
+
+    /// What is to be synced aside now, if there is much of it. Says so once, until it was.
+    pub(crate) fn wants_sync(&mut self) -> Option<Unsynced> {
+        let much = self.end.since(self.acked) >= SYNC_ASIDE_BYTES.min(self.options.segment_bytes / 4);
+        if self.options.durability == Durability::Power || !much || self.sync_asked {
+            return None;
         }
-        Ok(encoded.handles)
+        let tail = self.active.as_ref()?.tail.clone();
+        self.sync_asked = true;
+        Some(Unsynced { tail, end: self.end })
+    }
+
+    /// Everything below was synced aside.
+    pub(crate) fn synced(&mut self, unsynced: &Unsynced) {
+        self.sync_asked = false;
+        self.acked = self.acked.max(unsynced.end);
+    }
+
+    fn room(&self) -> Room {
+        match self.options.durability {
+            Durability::Power => Room::Written,
+            Durability::Process => Room::Allotted,
+        }
     }
 
     /// Seals the active segment and begins one that holds a group of so many bytes.
@@ -293,7 +411,7 @@ impl Writer {
         }
         let mut len = self.options.segment_len(group).max(self.options.segment_bytes);
         let mut marks_only = false;
-        match append.ahead(len) {
+        match append.ahead(len, self.room()) {
             Err(full) if full.kind() == Kind::Full && mark => {
                 append.release()?;
                 self.reserve = 0;
@@ -306,7 +424,7 @@ impl Writer {
         self.seal_active(now)?;
         let header = self.header(self.next, false, now);
         let bytes = header.encode();
-        let tail = match append.create(&segment_name(header.base), &bytes, len) {
+        let tail = match append.create(&segment_name(header.base), &bytes, len, self.room()) {
             Err(full) if full.kind() == Kind::Full => {
                 self.restore_reserve()?;
                 return Err(Failed::Full(full));
@@ -319,11 +437,13 @@ impl Writer {
             other => other?,
         };
         let offset = header.body();
+        let tail = Arc::from(tail);
         self.end = header.base.plus(offset);
         // A header counts as acknowledged: it is durable before the segment has a name.
         self.acked = self.end;
         let totals = Totals::new(check_of(&bytes));
         self.active = Some(Active { tail, header, offset, len, totals, marks_only });
+        self.ahead_asked = false;
         self.reserve = keep_reserve(append)?;
         Ok(())
     }
@@ -397,100 +517,6 @@ impl Writer {
             in_flight_bytes_max: self.options.in_flight_bytes(),
             lost: Vec::new(),
         }
-    }
-
-    /// Puts a group as a sealed segment of its own.
-    fn put_group(&mut self, records: &[Prepared], now: Time) -> Result<Vec<Handle>, Failed> {
-        let header = self.header(self.next, true, now);
-        let head = header.encode();
-        let position = header.base.plus(header.body());
-        let encoded = encode(self.life(), position, self.acked, header.block_bytes, header.base, records);
-        let mut totals = Totals::new(check_of(&head));
-        totals.group(position, &encoded.header, encoded.check);
-        encoded.frames.iter().for_each(|(header, check)| totals.frame(header, *check));
-        let end = position.plus(encoded.bytes.len() as u64);
-        let footer = totals.footer(end, None, self.acked, self.begins, now);
-        let mut bytes = vec![0; header.body() as usize];
-        bytes[..head.len()].copy_from_slice(&head);
-        bytes.extend_from_slice(&encoded.bytes);
-        bytes.extend_from_slice(&footer.encode(self.life(), end, &totals.index));
-        let file_len = bytes.len() as u64;
-        self.handed = encoded.handles.iter().copied().map(Unsettled).collect();
-        if let Err(error) = self.put_settled(header.base, bytes.into()) {
-            let places = std::mem::take(&mut self.handed);
-            // For want of room nothing of it is there, and the name is free for another try.
-            let nothing = error.kind() == Kind::Full;
-            return Err(if nothing { Failed::Full(error) } else { Failed::Dead(error, places) });
-        }
-        self.handed.clear();
-        let segment = Segment {
-            base: header.base,
-            end,
-            next: footer.next,
-            file_len,
-            epoch: self.epoch,
-            body: header.body(),
-            begins_epoch: false,
-            sealed: true,
-            seal: Some(footer.seal),
-            made_at: now,
-            closed_at: Some(now),
-            times: (footer.records > 0).then_some((footer.least, footer.greatest)),
-            records: Some(footer.records),
-        };
-        self.previous = segment.as_previous();
-        self.closed.push(segment);
-        self.next = footer.next;
-        self.end = footer.next;
-        self.acked = footer.next;
-        Ok(encoded.handles)
-    }
-
-    /// Puts a segment, and settles an answer that was lost: with the same name and the same bytes, or not at all.
-    fn put_settled(&self, base: Position, bytes: Bytes) -> Result<()> {
-        let name = segment_name(base);
-        let (mut doubt, mut last) = (None, None);
-        for _ in 0..PUT_TRIES {
-            match self.store.put(&name, bytes.clone()) {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() == Kind::Exists => return self.settle_exists(base, &bytes, error),
-                // Once a put may have landed, only these bytes may be put under this name, whatever hinders them.
-                Err(error) if error.kind() == Kind::Unknown => doubt = Some(error),
-                Err(error) if error.kind() == Kind::Unavailable => last = Some(error),
-                Err(error) => return Err(doubt.unwrap_or(error)),
-            }
-        }
-        Err(doubt.or(last).expect("it was tried"))
-    }
-
-    /// The name is taken: by our own put whose answer was lost, by the segment that replaced us, or nobody knows.
-    fn settle_exists(&self, base: Position, bytes: &Bytes, exists: Error) -> Result<()> {
-        let name = segment_name(base);
-        let unknown = |because: Error| {
-            Error::new(Kind::Unknown, "the name is taken, and what is there could not be read")
-                .because(because)
-        };
-        let there = self.store.read(&name, 0..bytes.len() as u64 + 1).map_err(unknown)?;
-        if there == *bytes {
-            return Ok(());
-        }
-        let newer = match Header::decode(base, &there) {
-            Ok(header) if header.identity == self.identity && header.epoch > self.epoch => header.epoch,
-            _ => {
-                let message = "the name is taken by what this writer did not put";
-                return Err(Error::new(Kind::Unknown, message).because(exists).at(name.as_str(), 0));
-            }
-        };
-        // A name below the beginning proves nothing: our group may have been there, become part of the log, been
-        // retired and removed, and the newer segment landed late in the hole. The order matters: first that one was
-        // read, then where the log begins.
-        let begins = look(&*self.store, Position::START, Depth::Quick).map_err(unknown)?.begins();
-        let message = format!(
-            "a newer writer has taken this log over; stop, or start again: epoch={} newer={newer}",
-            self.epoch
-        );
-        let kind = if begins > base { Kind::Unknown } else { Kind::Fenced };
-        Err(Error::new(kind, message).at(name.as_str(), 0))
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::chain::{Chain, Segment};
 use super::look::{Depth, look};
-use super::options::Options;
+use super::options::{Options, SECTOR_BYTES};
 use super::segment::{Writer, check_of, keep_reserve};
 use super::source::segment_name;
 use super::survey::{Because, Damage, Survey};
@@ -180,7 +180,11 @@ fn make_sure(store: &dyn Store, append: &dyn Append, survey: &Survey) -> Result<
         if from < to {
             let bytes = store.read(&segment_name(last.base), from.since(last.base)..to.since(last.base))?;
             verify_kept(&bytes, survey, last, from, to)?;
-            tail.write(from.since(last.base), &[&bytes])?;
+            // Past the page cache, where the medium can: what is written again through it after a failed sync may end in
+            // room that the file system still takes for unwritten.
+            let whole = bytes.len() - bytes.len() % SECTOR_BYTES as usize;
+            tail.write_through(from.since(last.base), &[&bytes[..whole]])?;
+            tail.write(from.since(last.base) + whole as u64, &[&bytes[whole..]])?;
         }
         tail.sync()?;
     }

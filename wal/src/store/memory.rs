@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{Append, Entry, Name, Object, Own, Pages, Store, Survives, Tail, What};
+use super::{Append, Entry, Name, Object, Own, Pages, Room, Store, Survives, Tail, What};
 use crate::error::{Error, Kind, Result};
 
 const PAGE_ENTRIES: usize = 100;
@@ -130,7 +130,7 @@ impl Append for Memory {
         Ok(Box::new(Guard(Arc::clone(&self.state))))
     }
 
-    fn create(&self, name: &Name, head: &[u8], len: u64) -> Result<Box<dyn Tail>> {
+    fn create(&self, name: &Name, head: &[u8], len: u64, _room: Room) -> Result<Box<dyn Tail>> {
         self.must_be_owned()?;
         let len = usize::try_from(len).ok().filter(|&len| len >= head.len());
         let len = len.ok_or_else(|| Error::new(Kind::Invalid, super::HEAD_TOO_LONG))?;
@@ -139,7 +139,7 @@ impl Append for Memory {
         self.insert(name, bytes).map(tail)
     }
 
-    fn ahead(&self, _len: u64) -> Result<()> {
+    fn ahead(&self, _len: u64, _room: Room) -> Result<()> {
         self.must_be_owned()
     }
 
@@ -248,6 +248,10 @@ impl Tail for Growing {
 
     fn sync(&self) -> Result<()> {
         Ok(())
+    }
+
+    fn write_through(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
+        self.write(offset, parts)
     }
 
     fn trim(&self, len: u64) -> Result<()> {

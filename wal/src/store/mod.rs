@@ -150,16 +150,17 @@ pub trait Append: fmt::Debug + Send + Sync {
     fn own(&self) -> Result<Box<dyn Own>>;
 
     /// Makes a new file of `len` bytes that begins with `head` and is zero behind it. The name appears only once all
-    /// of that is durable, and is itself durable on return. The zeros are really written, so that no later write into
-    /// the file needs room or touches metadata.
+    /// of that is durable, and is itself durable on return. No later write into the file needs room.
     ///
     /// `Exists`: the name is taken. `Full`: no room; nothing is left behind, and the call may be repeated.
-    fn create(&self, name: &Name, head: &[u8], len: u64) -> Result<Box<dyn Tail>>;
+    fn create(&self, name: &Name, head: &[u8], len: u64, room: Room) -> Result<Box<dyn Tail>>;
 
-    /// Makes the zeros of the next file ahead: a [`create`](Append::create) of the same length in the root that
-    /// follows uses them, and needs no more room for them. One file is kept so; one of another length replaces it, and
-    /// length 0 gives its room free. It does not outlive the process. `Full`: no room; nothing is left behind.
-    fn ahead(&self, len: u64) -> Result<()>;
+    /// Makes the room of the next file ahead: a [`create`](Append::create) of the same length and room in the root
+    /// that follows uses it, and needs no more. One file is kept so; another one replaces it, and length 0 gives its
+    /// room free. It does not outlive the process. `Full`: no room; nothing is left behind.
+    ///
+    /// It may run beside any other call; a `create` that could use what it makes waits for it.
+    fn ahead(&self, len: u64, room: Room) -> Result<()>;
 
     /// Opens a file that [`create`](Append::create) made in an earlier life.
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>>;
@@ -176,6 +177,16 @@ pub trait Append: fmt::Debug + Send + Sync {
 
     /// Gives the kept room free.
     fn release(&self) -> Result<()>;
+}
+
+/// How the room of a new file is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// By zeros that are really written, so that a later write touches no metadata: for files of which every write is
+    /// synced.
+    Written,
+    /// By allotting it, which is cheaper where writes are synced rarely.
+    Allotted,
 }
 
 /// The ownership of a place; it ends when this is dropped.
@@ -195,6 +206,12 @@ pub trait Tail: fmt::Debug + Send + Sync {
 
     /// Makes everything written durable.
     fn sync(&self) -> Result<()>;
+
+    /// Writes the parts as [`write`](Tail::write) does and makes them durable: them, and not what else was written.
+    ///
+    /// Calls that have no sector in common may run at once, and each answers for its own bytes alone. It is quickest
+    /// where `offset` and length are multiples of a sector.
+    fn write_through(&self, offset: u64, parts: &[&[u8]]) -> Result<()>;
 
     /// Cuts the file to `len` bytes; durable on return. `Invalid` if it has not so many.
     fn trim(&self, len: u64) -> Result<()>;

@@ -10,7 +10,7 @@ use std::thread;
 
 use bytes::Bytes;
 
-use super::{Append, Entry, Name, Store, What};
+use super::{Append, Entry, Name, Room, Store, What};
 use crate::error::{Kind, Result};
 
 /// Panics at the first fact that does not hold, and names it. `make` gives a new empty place at each call.
@@ -367,7 +367,7 @@ fn a_place_has_one_owner(store: &dyn Store, append: &dyn Append) {
 fn what_needs_an_owner_is_refused_without_one(store: &dyn Store, append: &dyn Append) {
     drop(append.own());
     let a = name("a");
-    assert_eq!(kind(append.create(&a, b"", 1)), Some(Kind::Invalid));
+    assert_eq!(kind(append.create(&a, b"", 1, Room::Written)), Some(Kind::Invalid));
     assert_eq!(kind(append.reopen(&a)), Some(Kind::Invalid));
     assert_eq!(kind(append.sync_names()), Some(Kind::Invalid));
     assert_eq!(kind(append.set_aside(&a, &name("b"))), Some(Kind::Invalid));
@@ -381,7 +381,7 @@ fn a_created_file_begins_with_its_head_and_is_zero_behind_it(store: &dyn Store, 
     for (text, head, len) in
         [("a", &b"head"[..], 3 << 20), ("b", b"head", 4), ("c", b"", 1), ("folder/d", b"", 0)]
     {
-        append.create(&name(text), head, len).expect("a new file");
+        append.create(&name(text), head, len, Room::Written).expect("a new file");
         let bytes = all(store, text);
         assert_eq!(bytes.len() as u64, len);
         assert!(bytes.starts_with(head) && bytes[head.len()..].iter().all(|&byte| byte == 0));
@@ -391,17 +391,17 @@ fn a_created_file_begins_with_its_head_and_is_zero_behind_it(store: &dyn Store, 
 
 fn a_head_never_exceeds_its_file(store: &dyn Store, append: &dyn Append) {
     let _guard = append.own().expect("a free place");
-    assert_eq!(kind(append.create(&name("a"), b"head", 3)), Some(Kind::Invalid));
+    assert_eq!(kind(append.create(&name("a"), b"head", 3, Room::Written)), Some(Kind::Invalid));
     assert_eq!(list(store, &Name::ROOT), []);
 }
 
 fn puts_and_creates_share_their_names(store: &dyn Store, append: &dyn Append) {
     let _guard = append.own().expect("a free place");
     put(store, "a", b"put");
-    assert_eq!(kind(append.create(&name("a"), b"create", 100)), Some(Kind::Exists));
+    assert_eq!(kind(append.create(&name("a"), b"create", 100, Room::Written)), Some(Kind::Exists));
     assert_eq!(all(store, "a"), "put");
-    append.create(&name("b"), b"create", 6).expect("a new file");
-    assert_eq!(kind(append.create(&name("b"), b"again!", 6)), Some(Kind::Exists));
+    append.create(&name("b"), b"create", 6, Room::Written).expect("a new file");
+    assert_eq!(kind(append.create(&name("b"), b"again!", 6, Room::Written)), Some(Kind::Exists));
     assert_eq!(kind(store.put(&name("b"), Bytes::from_static(b"put"))), Some(Kind::Exists));
     assert_eq!(all(store, "b"), "create");
     store.remove(&name("b")).expect("a remove");
@@ -413,7 +413,7 @@ fn of_racing_creates_exactly_one_wins(store: &dyn Store, append: &dyn Append) {
     let barrier = Barrier::new(16);
     let winners = race_of_16(|racer| {
         barrier.wait();
-        let result = append.create(&name("a"), &[racer as u8; 8], 4096);
+        let result = append.create(&name("a"), &[racer as u8; 8], 4096, Room::Written);
         assert!(
             matches!(kind(result.as_ref().map_err(Clone::clone)), None | Some(Kind::Exists)),
             "{result:?}"
@@ -426,7 +426,7 @@ fn of_racing_creates_exactly_one_wins(store: &dyn Store, append: &dyn Append) {
 
 fn written_parts_are_read_back(store: &dyn Store, append: &dyn Append) {
     let _guard = append.own().expect("a free place");
-    let tail = append.create(&name("a"), b"head", 16384).expect("a new file");
+    let tail = append.create(&name("a"), b"head", 16384, Room::Written).expect("a new file");
     tail.write(4, &[b"one", b"", b"two", b"three"]).expect("a write");
     tail.write(16380, &[b"last"]).expect("a write at the end");
     tail.write(8000, &[]).expect("a write of nothing");
@@ -443,7 +443,7 @@ fn written_parts_are_read_back(store: &dyn Store, append: &dyn Append) {
 
 fn writes_may_be_in_flight_together(store: &dyn Store, append: &dyn Append) {
     let _guard = append.own().expect("a free place");
-    let tail = append.create(&name("a"), b"", 16 * 8192).expect("a new file");
+    let tail = append.create(&name("a"), b"", 16 * 8192, Room::Written).expect("a new file");
     race_of_16(|racer| {
         tail.write(8192 * racer as u64, &[&[racer as u8; 5000], &[racer as u8; 3192]]).expect("a write");
         tail.sync().expect("a sync");
@@ -455,7 +455,7 @@ fn writes_may_be_in_flight_together(store: &dyn Store, append: &dyn Append) {
 
 fn a_file_grows_when_it_is_written_beyond_its_end(store: &dyn Store, append: &dyn Append) {
     let _guard = append.own().expect("a free place");
-    let tail = append.create(&name("a"), b"head", 4).expect("a new file");
+    let tail = append.create(&name("a"), b"head", 4, Room::Written).expect("a new file");
     tail.write(6, &[b"far"]).expect("a write beyond the end");
     tail.sync().expect("a sync");
     assert_eq!(all(store, "a"), "head\0\0far");
@@ -465,7 +465,7 @@ fn a_file_grows_when_it_is_written_beyond_its_end(store: &dyn Store, append: &dy
 
 fn a_trim_cuts_and_never_grows(store: &dyn Store, append: &dyn Append) {
     let _guard = append.own().expect("a free place");
-    let tail = append.create(&name("a"), b"0123456789", 4096).expect("a new file");
+    let tail = append.create(&name("a"), b"0123456789", 4096, Room::Written).expect("a new file");
     assert_eq!(kind(tail.trim(4097)), Some(Kind::Invalid));
     tail.trim(4096).expect("a trim to its own length");
     tail.trim(5).expect("a trim");
@@ -475,7 +475,7 @@ fn a_trim_cuts_and_never_grows(store: &dyn Store, append: &dyn Append) {
 
 fn a_reopened_file_is_the_same_file(store: &dyn Store, append: &dyn Append) {
     let guard = append.own().expect("a free place");
-    let first = append.create(&name("folder/a"), b"head", 64).expect("a new file");
+    let first = append.create(&name("folder/a"), b"head", 64, Room::Written).expect("a new file");
     first.write(4, &[b"first"]).expect("a write");
     first.sync().expect("a sync");
     drop((first, guard));
@@ -511,39 +511,39 @@ fn setting_aside_replaces_nothing(store: &dyn Store, append: &dyn Append) {
 
 fn a_tail_stays_with_its_file_when_the_name_goes(store: &dyn Store, append: &dyn Append) {
     let _guard = append.own().expect("a free place");
-    let tail = append.create(&name("a"), b"head", 8).expect("a new file");
+    let tail = append.create(&name("a"), b"head", 8, Room::Written).expect("a new file");
     append.set_aside(&name("a"), &name("b")).expect("a free name");
     tail.write(4, &[b"more"]).expect("a write to a file that was set aside");
     tail.sync().expect("a sync");
     assert_eq!(all(store, "b"), "headmore");
     store.remove(&name("b")).expect("a remove");
-    append.create(&name("b"), b"other", 8).expect("the name is free");
+    append.create(&name("b"), b"other", 8, Room::Written).expect("the name is free");
     tail.write(0, &[b"late"]).expect("a write to a file without a name");
     assert_eq!(all(store, "b"), "other\0\0\0");
 }
 
 fn a_file_made_ahead_is_used_by_the_next_create_of_its_length(store: &dyn Store, append: &dyn Append) {
     let _owner = append.own().unwrap();
-    append.ahead(8192).unwrap();
-    append.ahead(8192).unwrap();
+    append.ahead(8192, Room::Written).unwrap();
+    append.ahead(8192, Room::Written).unwrap();
     assert_eq!(list(store, &Name::ROOT), [], "it is no file of the store");
-    append.create(&name("a"), b"other length", 4096).unwrap();
-    append.create(&name("b"), b"head", 8192).unwrap();
-    append.create(&name("c"), b"head", 8192).unwrap();
+    append.create(&name("a"), b"other length", 4096, Room::Written).unwrap();
+    append.create(&name("b"), b"head", 8192, Room::Written).unwrap();
+    append.create(&name("c"), b"head", 8192, Room::Written).unwrap();
     for file in ["b", "c"] {
         let bytes = all(store, file);
         assert!(
             bytes.starts_with(b"head") && bytes[4..].iter().all(|&byte| byte == 0) && bytes.len() == 8192
         );
     }
-    append.ahead(100).unwrap();
-    append.ahead(0).unwrap();
-    append.create(&name("d"), b"", 100).unwrap();
+    append.ahead(100, Room::Written).unwrap();
+    append.ahead(0, Room::Written).unwrap();
+    append.create(&name("d"), b"", 100, Room::Written).unwrap();
 }
 
 fn an_opened_file_shows_what_is_written_and_cut(store: &dyn Store, append: &dyn Append) {
     let _guard = append.own().expect("a free place");
-    let tail = append.create(&name("a"), b"head", 100).expect("a new file");
+    let tail = append.create(&name("a"), b"head", 100, Room::Written).expect("a new file");
     let object = store.open(&name("a")).expect("it is there").expect("what grows can be opened");
     assert_eq!(object.read(0..6).expect("a read"), "head\0\0");
     tail.write(4, &[b"more"]).expect("a write");

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use headwater_wal::store::{Append, Entry, Local, Memory, Name, Store, What, suite};
+use headwater_wal::store::{Append, Entry, Local, Memory, Name, Room, Store, What, suite};
 use headwater_wal::{Kind, Result};
 use tempfile::TempDir;
 
@@ -144,7 +144,7 @@ fn files_are_private_whatever_the_mask() {
         let store = Local::open(folder.join("above/log")).expect("a place");
         let _guard = store.own().expect("a free place");
         put(&store, "folder/a", "x").expect("a put");
-        store.create(&name("b"), b"x", 4096).expect("a create");
+        store.create(&name("b"), b"x", 4096, Room::Written).expect("a create");
         store.reserve(4096).expect("a reserve");
         return;
     }
@@ -193,7 +193,7 @@ fn what_is_no_file_is_left_alone() {
         assert_eq!(kind(store.set_aside(&name(text), &name("aside"))), Some(Kind::Invalid), "{text}");
         let taken = if text == "linked/a" { Kind::Invalid } else { Kind::Exists };
         assert_eq!(kind(put(&store, text, "x")), Some(taken), "{text}");
-        assert_eq!(kind(store.create(&name(text), b"x", 1)), Some(taken), "{text}");
+        assert_eq!(kind(store.create(&name(text), b"x", 1, Room::Written)), Some(taken), "{text}");
     }
     assert_eq!(kind(store.list(&name("linked")).map(|_| ())), Some(Kind::Invalid));
     store.sync_names().expect("links are no folders");
@@ -370,10 +370,10 @@ fn a_fenced_owner_writes_where_it_locked_and_nowhere_else() {
     let _guard = store.own().expect("a free place");
     fs::rename(&path, path.with_extension("old")).expect("a rename");
     fs::create_dir(&path).expect("a directory");
-    store.create(&name("a"), b"x", 1).expect("a create in the directory that is held");
+    store.create(&name("a"), b"x", 1, Room::Written).expect("a create in the directory that is held");
     assert_eq!(lies_in(&path), [""; 0]);
     fs::remove_dir_all(path.with_extension("old")).expect("a remove");
-    assert_eq!(kind(store.create(&name("b"), b"x", 1)), Some(Kind::Unavailable));
+    assert_eq!(kind(store.create(&name("b"), b"x", 1, Room::Written)), Some(Kind::Unavailable));
 }
 
 #[test]
@@ -404,7 +404,7 @@ fn a_file_size_limit_is_a_full_disk() {
     if let Some(folder) = child_folder() {
         let store = Local::open(folder).expect("a place");
         let _guard = store.own().expect("a free place");
-        assert_eq!(kind(store.create(&name("a"), b"head", 1 << 20)), Some(Kind::Full));
+        assert_eq!(kind(store.create(&name("a"), b"head", 1 << 20, Room::Written)), Some(Kind::Full));
         assert_eq!(kind(store.put(&name("b"), vec![1; 1 << 20].into())), Some(Kind::Full));
         assert_eq!(kind(store.reserve(1 << 20)), Some(Kind::Full));
         return;
@@ -438,21 +438,21 @@ fn a_full_disk_leaves_nothing_behind_and_ends() {
 fn fill_and_free(folder: &Path) {
     let store = Local::open(folder).expect("a place");
     let guard = store.own().expect("a free place");
-    store.create(&name("a"), b"head", 600_000).expect("there is room for one");
+    store.create(&name("a"), b"head", 600_000, Room::Written).expect("there is room for one");
     store.reserve(200_000).expect("and for a reserve");
     let before = lies_in(folder);
     for _ in 0..3 {
-        assert_eq!(kind(store.create(&name("b"), b"head", 400_000)), Some(Kind::Full));
+        assert_eq!(kind(store.create(&name("b"), b"head", 400_000, Room::Written)), Some(Kind::Full));
         assert_eq!(kind(store.put(&name("folder/b"), vec![1; 400_000].into())), Some(Kind::Full));
         assert_eq!(kind(store.reserve(600_000)), Some(Kind::Full));
     }
     fs::remove_dir(folder.join("folder")).expect("the folder was made, and is empty");
     assert_eq!(lies_in(folder), before, "nothing is left behind, and the smaller reserve is kept");
     store.release().expect("a release");
-    store.create(&name("b"), b"head", 400_000).expect("the reserve was room enough");
-    assert_eq!(kind(store.create(&name("c"), b"head", 400_000)), Some(Kind::Full));
+    store.create(&name("b"), b"head", 400_000, Room::Written).expect("the reserve was room enough");
+    assert_eq!(kind(store.create(&name("c"), b"head", 400_000, Room::Written)), Some(Kind::Full));
     store.remove(&name("a")).expect("a full disk can be cleaned");
-    store.create(&name("c"), b"head", 400_000).expect("and then there is room");
+    store.create(&name("c"), b"head", 400_000, Room::Written).expect("and then there is room");
 
     // A log has to start on a disk without a byte to spare, so as to retire.
     drop(guard);

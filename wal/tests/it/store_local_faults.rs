@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use headwater_wal::Result;
-use headwater_wal::store::{Append, Local, Name, Store};
+use headwater_wal::store::{Append, Local, Name, Room, Store};
 use tempfile::TempDir;
 
 const FOLDER: &str = "HEADWATER_TEST_FOLDER";
@@ -84,6 +84,7 @@ fn sweep(test: &str, call: &str, prepare: impl Fn(&Local), check: impl Fn(&Run, 
         ("openat", &[], &["error=ENOSPC"]),
         ("mkdirat", &[], CHANGES),
         ("pwrite64", &[], CHANGES),
+        ("pwritev2", &[], CHANGES),
         ("fsync", &[], CHANGES),
         ("renameat2", &[], CHANGES),
         ("renameat", &[], CHANGES),
@@ -242,16 +243,21 @@ fn a_tail_is_done_for_after_the_first_error() {
     if let Some(folder) = child_folder() {
         let store = Local::open(folder).expect("a place");
         let _guard = store.own().expect("a free place");
-        let tail = store.create(&name("a"), b"head", 4096).expect("a new file");
-        answer(
-            "first",
-            tail.write(4, &[b"one", b"two"]).and_then(|()| tail.sync()).and_then(|()| tail.trim(99)),
-        );
+        let tail = store.create(&name("a"), b"head", 4096, Room::Written).expect("a new file");
+        let first = tail.write_through(512, &[&[7; 512]]);
+        let first = first.and_then(|()| tail.write(4, &[b"one", b"two"])).and_then(|()| tail.sync());
+        answer("first", first.and_then(|()| tail.trim(99)));
         answer("second", tail.sync());
         answer("third", tail.write(4, &[b"three"]).and_then(|()| tail.trim(4)));
         return;
     }
-    for fault in ["pwritev:error=ENOSPC:when=1", "fdatasync:error=EIO:when=1", "ftruncate:error=EIO:when=2"] {
+    let faults = [
+        "pwritev2:error=EIO:when=2",
+        "pwritev:error=ENOSPC:when=1",
+        "fdatasync:error=EIO:when=1",
+        "ftruncate:error=EIO:when=2",
+    ];
+    for fault in faults {
         for (call, expected) in [("first", "unknown"), ("second", "closed"), ("third", "closed")] {
             let folder = TempDir::new().expect("a folder");
             let place = folder.path().join("log");
@@ -269,6 +275,7 @@ fn changes(trace: &str, place: &Path) -> Vec<String> {
     const CHANGES: &[&str] = &[
         "pwrite64",
         "pwritev",
+        "pwritev2",
         "fsync",
         "fdatasync",
         "renameat",
@@ -297,7 +304,7 @@ fn bytes_are_durable_before_their_name_and_names_before_the_answer() {
     if let Some(folder) = child_folder() {
         let store = Local::open(folder).expect("a place");
         let _guard = store.own().expect("a free place");
-        let tail = store.create(&name("folder/a"), b"head", 4096).expect("a new file");
+        let tail = store.create(&name("folder/a"), b"head", 4096, Room::Written).expect("a new file");
         tail.write(4, &[b"one", b"two"])
             .and_then(|()| tail.sync())
             .and_then(|()| tail.trim(99))
@@ -316,7 +323,7 @@ fn bytes_are_durable_before_their_name_and_names_before_the_answer() {
     assert_eq!(run.answer.as_deref(), Some("ok"));
     let owned = ["pwrite64 /.headwater-lock", "ftruncate /.headwater-lock", "fsync /"];
     let created =
-        ["mkdirat /", "fsync /", "pwrite64 /new", "pwrite64 /new", "fsync /new", "renameat2 /folder"];
+        ["mkdirat /", "fsync /", "pwritev2 /new", "pwrite64 /new", "fsync /new", "renameat2 /folder"];
     let written = [
         "fsync /folder",
         "pwritev /folder/a",
@@ -325,7 +332,7 @@ fn bytes_are_durable_before_their_name_and_names_before_the_answer() {
         "fsync /folder/a",
     ];
     let aside = ["mkdirat /", "fsync /", "renameat2 /folder", "fsync /aside", "fsync /folder"];
-    let reserved = ["pwrite64 /new", "fsync /new", "renameat /", "fsync /", "unlinkat /", "fsync /"];
+    let reserved = ["pwritev2 /new", "fsync /new", "renameat /", "fsync /", "unlinkat /", "fsync /"];
     let synced = ["fsync /", "fsync /aside", "fsync /folder"];
     let ended = ["ftruncate /.headwater-lock"];
     let mut seen = changes(&run.trace, &place);

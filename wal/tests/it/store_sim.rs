@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use headwater_wal::store::sim::{Process, Sim};
 use headwater_wal::store::suite::conforms;
-use headwater_wal::store::{Append, Name, Own, Store, Tail};
+use headwater_wal::store::{Append, Name, Own, Room, Store, Tail};
 use headwater_wal::{Kind, Result};
 
 #[test]
@@ -38,7 +38,7 @@ impl Disk {
     }
 
     fn create(&self, text: &str, len: u64) -> Box<dyn Tail> {
-        self.process.create(&name(text), b"", len).expect("a new file")
+        self.process.create(&name(text), b"", len, Room::Written).expect("a new file")
     }
 
     fn remove(&self, text: &str) {

@@ -10,11 +10,13 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
 use super::dir::{self, Dir};
+use super::direct::{Buffers, Direct};
 use super::{NEW, failure};
 
 const ZEROS_BYTES: usize = 1 << 20;
@@ -24,6 +26,8 @@ const TRIES_MAX: u32 = 10_000;
 #[derive(Debug)]
 pub(super) struct Fresh {
     file: File,
+    /// The same file, past the page cache.
+    direct: Option<Direct>,
     own: OwnName,
 }
 
@@ -56,7 +60,10 @@ impl Fresh {
         loop {
             let leaf = format!("{NEW}{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
             match dir.make_file(&leaf) {
-                Ok(file) => return Ok(Fresh { file, own: OwnName { dir: dir.clone(), leaf, gone: false } }),
+                Ok(file) => {
+                    let own = OwnName { dir: dir.clone(), leaf, gone: false };
+                    return Ok(Fresh { file, direct: None, own });
+                }
                 // Process numbers come again, and a crash of the last one with this number left its file.
                 Err(Errno::EXIST) if tries < TRIES_MAX => tries += 1,
                 Err(error) => return Err(error),
@@ -64,18 +71,46 @@ impl Fresh {
         }
     }
 
-    /// Writes the head and then zeros up to `len`. Real zeros: of room that is merely allotted a file system still
-    /// has to note that it was written to, and a data sync would have to carry that along.
-    pub(super) fn fill(&self, head: &[u8], len: u64) -> io::Result<()> {
-        self.file.write_all_at(head, 0)?;
-        let mut at = head.len() as u64;
-        let piece = |at| usize::try_from(len.saturating_sub(at)).unwrap_or(ZEROS_BYTES).min(ZEROS_BYTES);
-        let zeros = vec![0; piece(at)];
+    /// Writes the bytes at the beginning.
+    pub(super) fn fill(&self, head: &[u8]) -> io::Result<()> {
+        let written = self.direct.as_ref().map(|direct| direct.write(0, &[head], false));
+        match written.transpose()? {
+            Some(true) => Ok(()),
+            _ => self.file.write_all_at(head, 0),
+        }
+    }
+
+    /// Writes zeros up to `len`. Real zeros: of room that is merely allotted a file system still has to note that it
+    /// was written to, and a data sync would have to carry that along.
+    pub(super) fn fill_zeros(&mut self, len: u64, buffers: &Arc<Buffers>) -> io::Result<()> {
+        self.direct = Direct::open(&self.own.dir, &self.own.leaf, buffers);
+        let zeros = vec![0; usize::try_from(len).unwrap_or(ZEROS_BYTES).min(ZEROS_BYTES)];
+        let mut at = 0;
         while at < len {
-            self.file.write_all_at(&zeros[..piece(at)], at)?;
-            at += piece(at) as u64;
+            let piece = &zeros[..usize::try_from(len - at).unwrap_or(ZEROS_BYTES).min(ZEROS_BYTES)];
+            let written = self.direct.as_ref().map(|direct| direct.write(at, &[piece], false));
+            if written.transpose()? != Some(true) {
+                self.file.write_all_at(piece, at)?;
+            }
+            at += piece.len() as u64;
         }
         Ok(())
+    }
+
+    /// Makes it as long as `len` and allots room for all of it. Where a file system cannot, zeros are written.
+    pub(super) fn allot(&mut self, len: u64, buffers: &Arc<Buffers>) -> io::Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
+        self.direct = Direct::open(&self.own.dir, &self.own.leaf, buffers);
+        loop {
+            match rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::empty(), 0, len) {
+                Ok(()) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => return self.fill_zeros(len, buffers),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Makes bytes and length durable.
@@ -103,9 +138,9 @@ impl Fresh {
     }
 
     /// The file as it was opened when it was made: the kernel reports a failed write-back once to each opening, so
-    /// this is the one to keep.
-    pub(super) fn into_file(self) -> File {
-        self.file
+    /// this is the one to keep; and the same file past the page cache.
+    pub(super) fn into_files(self) -> (File, Option<Direct>) {
+        (self.file, self.direct)
     }
 }
 

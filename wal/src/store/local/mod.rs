@@ -3,7 +3,9 @@
 //! What is assumed of the file system, so that a reader can disagree: a file's sync makes its bytes and its length
 //! durable, or fails; a directory's sync does so for the names in it; giving a file a free name happens whole or not
 //! at all. ext4, xfs and btrfs on a disk that obeys flushes do. A file system in memory outlives a kill, never a
-//! power cut, whatever [`Store::survives`] says here. On a disk that compresses or deduplicates, or copies on
+//! power cut, whatever [`Store::survives`] says here. A write past the page cache that is durable on return
+//! (`O_DIRECT`, `RWF_DSYNC`) is so when the device has flushed; where the file system has no such way, the cache is
+//! used and synced. On a disk that compresses or deduplicates, or copies on
 //! write, zeros written ahead keep no room: there a write into a created file can still fail for want of it. On a
 //! network file system the lock may be lost without a word, so what two machines share is not a local disk.
 //!
@@ -21,6 +23,7 @@
 //! that signal; if it does, the limit is one more way of being `Full`.
 
 mod dir;
+mod direct;
 mod failure;
 mod fresh;
 mod listing;
@@ -28,7 +31,6 @@ mod lock;
 mod object;
 mod tail;
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -40,12 +42,13 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use self::dir::Dir;
+use self::direct::{Buffers, Direct};
 use self::fresh::{Fresh, Moved};
 use self::listing::Listing;
 use self::lock::Lock;
 use self::object::Opened;
 use self::tail::Growing;
-use super::{Append, Name, Object, Own, Pages, Store, Survives, Tail, What};
+use super::{Append, Name, Object, Own, Pages, Room, Store, Survives, Tail, What};
 use crate::error::{Error, Kind, Result};
 
 const LOCK: &str = ".headwater-lock";
@@ -57,8 +60,9 @@ const NEW: &str = ".headwater-new-";
 pub struct Local {
     path: PathBuf,
     held: Held,
-    /// The file that was made ahead, and its length.
-    spare: Mutex<Option<(u64, Fresh)>>,
+    /// The file that was made ahead, its length and how its room was made.
+    spare: Mutex<Option<(u64, Room, Fresh)>>,
+    buffers: Arc<Buffers>,
 }
 
 /// The directory as its owner opened it. While it is owned every call goes there, wherever the path leads by now.
@@ -71,7 +75,7 @@ impl Local {
     pub fn open(path: impl AsRef<Path>) -> Result<Local> {
         let path = std::path::absolute(path.as_ref())
             .map_err(|cause| Error::new(Kind::Invalid, "this is no path of a directory").because(cause))?;
-        let store = Local { path, held: Held::default(), spare: Mutex::new(None) };
+        let store = Local { path, held: Held::default(), spare: Mutex::new(None), buffers: Arc::default() };
         match std::fs::metadata(&store.path) {
             Ok(found) if found.is_dir() => Ok(store),
             Ok(_) => Err(failure::before("open the directory", store.place(), Errno::NOTDIR)),
@@ -109,8 +113,8 @@ impl Local {
         &self,
         name: &Name,
         ahead: Option<Fresh>,
-        fill: impl FnOnce(&Fresh) -> io::Result<()>,
-    ) -> Result<File> {
+        fill: impl FnOnce(&mut Fresh) -> io::Result<()>,
+    ) -> Result<Fresh> {
         if *name == Name::ROOT {
             return Err(Error::new(Kind::Invalid, super::ROOT_IS_NO_FILE));
         }
@@ -129,12 +133,12 @@ impl Local {
         }
         let fresh = ahead.map_or_else(|| Fresh::new(&dir), Ok);
         let mut fresh = fresh.map_err(|cause| failed(cause.into()))?;
-        if let Err(cause) = fill(&fresh).and_then(|()| fresh.sync()) {
+        if let Err(cause) = fill(&mut fresh).and_then(|()| fresh.sync()) {
             return Err(self.undo(&mut fresh, failed(cause)));
         }
         match fresh.publish(leaf) {
             Moved::Done => match dir.sync() {
-                Ok(()) => Ok(fresh.into_file()),
+                Ok(()) => Ok(fresh),
                 Err(cause) => {
                     Err(failure::unknown("make the name of the file durable", self.at(name), cause))
                 }
@@ -145,6 +149,13 @@ impl Local {
                 let unknown = failure::unknown("give the file its name", self.at(name), cause);
                 Err(self.undo(&mut fresh, unknown))
             }
+        }
+    }
+
+    fn make_room(&self, fresh: &mut Fresh, len: u64, room: Room) -> io::Result<()> {
+        match room {
+            Room::Written => fresh.fill_zeros(len, &self.buffers),
+            Room::Allotted => fresh.allot(len, &self.buffers),
         }
     }
 
@@ -172,7 +183,7 @@ impl Store for Local {
     }
 
     fn put(&self, name: &Name, bytes: Bytes) -> Result<()> {
-        self.publish(name, None, |fresh| fresh.fill(&bytes, bytes.len() as u64)).map(drop)
+        self.publish(name, None, |fresh| fresh.fill(&bytes)).map(drop)
     }
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
@@ -216,45 +227,55 @@ impl Append for Local {
         Ok(Box::new(lock))
     }
 
-    fn create(&self, name: &Name, head: &[u8], len: u64) -> Result<Box<dyn Tail>> {
+    fn create(&self, name: &Name, head: &[u8], len: u64, room: Room) -> Result<Box<dyn Tail>> {
         self.owned()?;
         if len < head.len() as u64 {
             return Err(Error::new(Kind::Invalid, super::HEAD_TOO_LONG));
         }
-        let spare = self.spare.lock().take_if(|(spare, _)| *spare == len && split(name).0.is_empty());
-        // The zeros behind the head of a file that was made ahead are durable already.
-        let filled = if spare.is_some() { head.len() as u64 } else { len };
-        let ahead = spare.map(|(_, fresh)| fresh);
-        let file = self.publish(name, ahead, |fresh| fresh.fill(head, filled))?;
-        Ok(Box::new(Growing::new(file, self.at(name))))
+        let fits =
+            |spare: &mut (u64, Room, Fresh)| (spare.0, spare.1) == (len, room) && split(name).0.is_empty();
+        // What is being made ahead is waited for.
+        let ahead = self.spare.lock().take_if(fits).map(|(_, _, fresh)| fresh);
+        let made = ahead.is_some();
+        let fresh = self.publish(name, ahead, |fresh| {
+            // The room of a file that was made ahead is durable already.
+            if !made {
+                self.make_room(fresh, len, room)?;
+            }
+            fresh.fill(head)
+        })?;
+        let (file, direct) = fresh.into_files();
+        Ok(Box::new(Growing::new(file, direct, self.at(name))))
     }
 
-    fn ahead(&self, len: u64) -> Result<()> {
+    fn ahead(&self, len: u64, room: Room) -> Result<()> {
         let dir = self.owned()?;
         let mut spare = self.spare.lock();
-        if spare.as_ref().is_some_and(|(kept, _)| *kept == len) {
+        if spare.as_ref().is_some_and(|(kept, how, _)| (*kept, *how) == (len, room)) {
             return Ok(());
         }
         let failed = |cause: io::Error| failure::making("make room for the next file", self.place(), cause);
-        if let Some((_, mut old)) = spare.take() {
+        if let Some((_, _, mut old)) = spare.take() {
             old.discard().map_err(|cause| failed(cause.into()))?;
         }
         if len == 0 {
             return Ok(());
         }
         let mut fresh = Fresh::new(&dir).map_err(|cause| failed(cause.into()))?;
-        if let Err(cause) = fresh.fill(&[], len).and_then(|()| fresh.sync()) {
+        if let Err(cause) = self.make_room(&mut fresh, len, room).and_then(|()| fresh.sync()) {
             return Err(self.undo(&mut fresh, failed(cause)));
         }
-        *spare = Some((len, fresh));
+        *spare = Some((len, room, fresh));
         Ok(())
     }
 
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>> {
         let (folder, leaf) = split(name);
-        let file = self.owned()?.open_folder(folder).and_then(|dir| dir.open_file(leaf, OFlags::RDWR));
-        let file = file.map_err(|cause| failure::before("open the file", self.at(name), cause))?;
-        Ok(Box::new(Growing::new(file, self.at(name))))
+        let failed = |cause| failure::before("open the file", self.at(name), cause);
+        let dir = self.owned()?.open_folder(folder).map_err(failed)?;
+        let file = dir.open_file(leaf, OFlags::RDWR).map_err(failed)?;
+        let direct = Direct::open(&dir, leaf, &self.buffers);
+        Ok(Box::new(Growing::new(file, direct, self.at(name))))
     }
 
     fn sync_names(&self) -> Result<()> {
@@ -298,7 +319,7 @@ impl Append for Local {
             Err(cause) => return Err(failed(cause.into())),
         }
         let mut fresh = Fresh::new(&dir).map_err(|cause| failed(cause.into()))?;
-        if let Err(cause) = fresh.fill(&[], len).and_then(|()| fresh.sync()) {
+        if let Err(cause) = self.make_room(&mut fresh, len, Room::Written).and_then(|()| fresh.sync()) {
             return Err(self.undo(&mut fresh, failed(cause)));
         }
         if let Err(cause) = fresh.replace(RESERVE) {

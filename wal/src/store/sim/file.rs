@@ -136,6 +136,18 @@ impl File {
         }
     }
 
+    /// Makes the sectors of a range durable, and no others; the length too, if it has changed.
+    pub(super) fn sync_range(&mut self, range: Range<usize>) {
+        if self.resized.is_some() {
+            return self.sync();
+        }
+        for sector in sectors(&range) {
+            if self.dirty.remove(&sector).is_some() {
+                self.land(sector);
+            }
+        }
+    }
+
     /// Calls every dirty sector clean; by `partly`, some of them reach the disk.
     pub(super) fn fail_sync(&mut self, mut partly: Option<&mut Random>) {
         for (sector, _) in std::mem::take(&mut self.dirty) {

@@ -1,5 +1,7 @@
 //! The calls of a device whose files grow.
 
+use std::ops::Range;
+
 use super::device::{Device, Lock};
 use super::file::File;
 use super::medium::{failed, full, no_file, not_there, taken};
@@ -7,7 +9,7 @@ use super::names::folder_of;
 use super::plan::{Fault, Op};
 use super::{FILE_BYTES_MAX, Process};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Append, HEAD_TOO_LONG, NOT_OWNED, Name, OFFSET_TOO_LARGE, Own, TRIM_GROWS, Tail};
+use crate::store::{Append, HEAD_TOO_LONG, NOT_OWNED, Name, OFFSET_TOO_LARGE, Own, Room, TRIM_GROWS, Tail};
 
 impl Process {
     /// Writes a file under no name, syncs it, links it, syncs its folder. A crash before the link leaves nothing:
@@ -111,7 +113,7 @@ impl Append for Process {
         Ok(Box::new(Guard { process: self.clone(), serial }))
     }
 
-    fn create(&self, name: &Name, head: &[u8], len: u64) -> Result<Box<dyn Tail>> {
+    fn create(&self, name: &Name, head: &[u8], len: u64, _room: Room) -> Result<Box<dyn Tail>> {
         self.must_own()?;
         if name == &Name::ROOT {
             return Err(no_file(name));
@@ -127,7 +129,7 @@ impl Append for Process {
         Ok(self.tail(name, file))
     }
 
-    fn ahead(&self, len: u64) -> Result<()> {
+    fn ahead(&self, len: u64, _room: Room) -> Result<()> {
         self.must_own()?;
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         if self.device.lock().spare == Some((self.id(), len)) {
@@ -250,6 +252,38 @@ impl SimTail {
     fn error(&self, kind: Kind, op: Op, offset: u64) -> Error {
         failed(kind, op, self.name.as_str()).at(self.name.as_str(), offset)
     }
+
+    fn failures(&self) -> u64 {
+        self.process.device.lock().files[self.file].failures
+    }
+
+    /// Makes what is dirty in a range durable, or in the whole file.
+    ///
+    /// A sync that is under way when another one fails reports the failure too: each has its own description of the
+    /// file. One that begins afterwards knows nothing of it. `failures` is how many there had been when it began.
+    fn sync_range(&self, range: Option<Range<usize>>, failures: u64) -> Result<()> {
+        self.process.must_own()?;
+        let name = self.name.as_str();
+        let detail = range.clone().unwrap_or(0..0);
+        let (mut device, fault) = match &range {
+            None => self.process.enter(Op::Sync, name, format_args!(""))?,
+            Some(_) => {
+                self.process.enter(Op::Sync, name, format_args!(" @{}+{}", detail.start, detail.len()))?
+            }
+        };
+        let Device { files, random, .. } = &mut *device;
+        let file = &mut files[self.file];
+        let overlapped = file.failures > failures;
+        match (fault, range) {
+            (None, None) => file.sync(),
+            (None, Some(range)) => file.sync_range(range),
+            (Some(Fault::Lie), _) => {}
+            (Some(Fault::Partly), _) => file.fail_sync(Some(random)),
+            (Some(_), _) => file.fail_sync(None),
+        }
+        let failed = overlapped || fault.is_some_and(|fault| fault != Fault::Lie);
+        if failed { Err(self.error(Kind::Unknown, Op::Sync, 0)) } else { Ok(()) }
+    }
 }
 
 impl Tail for SimTail {
@@ -293,23 +327,16 @@ impl Tail for SimTail {
     }
 
     fn sync(&self) -> Result<()> {
-        self.process.must_own()?;
-        let name = self.name.as_str();
-        // A sync that is under way when another one fails reports the failure too: each has its own description of
-        // the file. One that begins afterwards knows nothing of it.
-        let failures = self.process.device.lock().files[self.file].failures;
-        let (mut device, fault) = self.process.enter(Op::Sync, name, format_args!(""))?;
-        let Device { files, random, .. } = &mut *device;
-        let file = &mut files[self.file];
-        let overlapped = file.failures > failures;
-        match fault {
-            None => file.sync(),
-            Some(Fault::Lie) => {}
-            Some(Fault::Partly) => file.fail_sync(Some(random)),
-            Some(_) => file.fail_sync(None),
-        }
-        let failed = overlapped || fault.is_some_and(|fault| fault != Fault::Lie);
-        if failed { Err(self.error(Kind::Unknown, Op::Sync, 0)) } else { Ok(()) }
+        self.sync_range(None, self.failures())
+    }
+
+    fn write_through(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
+        // It began with the write: a sync that fails in between may take these bytes along, and must be heard of.
+        let failures = self.failures();
+        self.write(offset, parts)?;
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.sync_range(Some(from..from.saturating_add(len)), failures)
     }
 
     fn trim(&self, len: u64) -> Result<()> {

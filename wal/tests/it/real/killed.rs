@@ -104,7 +104,8 @@ fn kills_in_one_recovery_after_the_other_lose_nothing() {
     kill_before(&first[first.len() * 2 / 5], LIVES, folder.path());
     // Each by its own count, so that the kill falls ever later in the recovery; which is longer each time, since every
     // life leaves a segment or two.
-    let names = ["pwrite64", "pwritev", "fsync", "fdatasync", "renameat2", "unlinkat", "ftruncate"];
+    let names =
+        ["pwrite64", "pwritev", "pwritev2", "fsync", "fdatasync", "renameat2", "unlinkat", "ftruncate"];
     let mut kills = 0;
     for name in names {
         for nth in 1..=12 {

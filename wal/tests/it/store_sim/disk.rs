@@ -2,7 +2,7 @@
 
 use headwater_wal::Kind;
 use headwater_wal::store::sim::{Cut, Fault, Op, SECTOR, Sim, When};
-use headwater_wal::store::{Append, Store, Tail};
+use headwater_wal::store::{Append, Room, Store, Tail};
 
 use super::{Disk, kind, name, outcomes, put, read};
 
@@ -255,7 +255,7 @@ fn a_full_disk_refuses_what_is_new_and_leaves_nothing_of_it() {
     let disk = Disk::new(1);
     disk.sim.set_capacity(Some(100));
     let tail = disk.create("a", 60);
-    assert_eq!(kind(disk.process.create(&name("b"), b"", 41)), Some(Kind::Full));
+    assert_eq!(kind(disk.process.create(&name("b"), b"", 41, Room::Written)), Some(Kind::Full));
     assert_eq!(kind(put(&disk.process, "b", "0123456789012345678901234567890123456789x")), Some(Kind::Full));
     assert_eq!(disk.sim.names(), ["a"]);
     assert_eq!(disk.sim.operations_of(Op::Sync), 1, "that shows when the bytes are written");
@@ -265,7 +265,7 @@ fn a_full_disk_refuses_what_is_new_and_leaves_nothing_of_it() {
     disk.process.reserve(40).expect("there is room");
     disk.process.reserve(40).expect("it is kept already");
     assert_eq!(kind(disk.process.reserve(41)), Some(Kind::Full));
-    assert_eq!(kind(disk.process.create(&name("b"), b"", 1)), Some(Kind::Full));
+    assert_eq!(kind(disk.process.create(&name("b"), b"", 1, Room::Written)), Some(Kind::Full));
     disk.process.release().expect("a release");
     disk.create("b", 40);
     disk.remove("b");
@@ -283,7 +283,7 @@ fn a_planned_lack_of_room_leaves_nothing_at_any_step() {
     for op in [Op::Create, Op::Sync, Op::Link] {
         let disk = Disk::new(1);
         disk.sim.plan(When::nth(1).of(op), Fault::Full);
-        assert_eq!(kind(disk.process.create(&name("a"), b"", 10)), Some(Kind::Full), "{op}");
+        assert_eq!(kind(disk.process.create(&name("a"), b"", 10, Room::Written)), Some(Kind::Full), "{op}");
         assert_eq!(disk.sim.names(), [""; 0]);
         disk.create("a", 10);
     }
@@ -297,7 +297,7 @@ fn a_reserve_is_durable_and_its_release_later() {
         disk.process.reserve(100).expect("there is room");
         disk.process.release().expect("a release");
         disk.sim.power_cut();
-        kind(Disk::reopen(&disk.sim).process.create(&name("a"), b"", 1)) == Some(Kind::Full)
+        kind(Disk::reopen(&disk.sim).process.create(&name("a"), b"", 1, Room::Written)) == Some(Kind::Full)
     });
     assert_eq!(found, [false, true]);
 }

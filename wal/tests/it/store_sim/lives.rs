@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use headwater_wal::store::sim::{Actor, Cut, Fault, Op, Process, Random, Sim, SimClock, When};
-use headwater_wal::store::{Append, Name, Store};
+use headwater_wal::store::{Append, Name, Room, Store};
 use headwater_wal::{Clock, Kind, Time};
 
 use super::{Disk, kind, name, put, read};
@@ -23,7 +23,9 @@ fn live(sim: &Sim) {
     for round in 0..20 {
         let process = sim.process();
         let guard = process.append().and_then(|append| append.own().ok());
-        let tail = guard.as_ref().and_then(|_| process.create(&name(&format!("{round}")), b"", 2048).ok());
+        let tail = guard
+            .as_ref()
+            .and_then(|_| process.create(&name(&format!("{round}")), b"", 2048, Room::Written).ok());
         for step in 0..6 {
             let _ = put(&process, &format!("{round}-{step}"), "bytes");
             if let Some(tail) = &tail {
@@ -111,7 +113,7 @@ fn a_crash_at_any_operation_ends_the_process_and_leaves_the_disk() {
         let process = sim.process();
         let _guard = process.own()?;
         put(&process, "first", "x")?;
-        let tail = process.create(&name("a"), b"head", 1024)?;
+        let tail = process.create(&name("a"), b"head", 1024, Room::Written)?;
         tail.write(512, &[b"more"])?;
         tail.sync()?;
         tail.trim(600)?;

@@ -127,29 +127,37 @@ fn after_a_failed_sync_nothing_is_acknowledged_and_the_failure_is_told_for_good(
         let held = Held::before(&process, Op::Write);
         place.sim.plan(When::nth(1).of(op), Fault::Error);
         let tickets: Vec<_> =
-            (0..8).map(|number| log.append(Time(1), format!("{number}")).unwrap()).collect();
+            (0..8).map_while(|number| log.append(Time(1), format!("{number}")).ok()).collect();
         held.stands();
         held.release();
         let mut unsettled = Vec::new();
+        let mut acknowledged = 1;
         for ticket in tickets {
-            let error = answer(ticket).unwrap_err();
+            // The one that was held may have landed before the other's failure was heard of.
+            let Err(error) = answer(ticket) else {
+                assert!(unsettled.is_empty(), "nothing is acknowledged after a failure");
+                acknowledged += 1;
+                continue;
+            };
             assert_eq!(error.kind(), Kind::Unknown);
             unsettled.push(*error.unsettled().expect("a place to settle, or the word that it has none"));
         }
         assert_eq!(log.append(Time(1), "later").unwrap_err().kind(), Kind::Closed);
         assert_eq!(log.seal().unwrap_err().kind(), Kind::Closed);
         assert!(log.failure().is_some());
-        assert_eq!(texts(log.replay(Position::START).unwrap()), ["acknowledged"], "still read");
+        assert_eq!(texts(log.replay(Position::START).unwrap()).len(), acknowledged, "still read");
         let error = log.close().unwrap_err();
         assert_eq!(error.kind(), Kind::Unknown, "{error}");
         drop(log);
         place.sim.drop_caches();
         let heir = place.start();
-        let there = unsettled.iter().filter(|unsettled| heir.settle(unsettled).is_ok()).count();
-        assert_eq!(heir.texts().len(), 1 + there);
-        for later in &unsettled[1..] {
-            assert_eq!(heir.settle(later).unwrap_err().kind(), Kind::NotThere, "never handed over");
-        }
+        let there: Vec<bool> = unsettled.iter().map(|unsettled| heir.settle(unsettled).is_ok()).collect();
+        assert_eq!(heir.texts().len(), acknowledged + there.iter().filter(|there| **there).count());
+        assert!(there.is_sorted_by(|one, next| one >= next), "a log has no gaps: {there:?}");
+        assert!(
+            !there.iter().skip(4).any(|there| *there),
+            "there are never more at the device at once: {there:?}"
+        );
     }
 }
 
