@@ -46,7 +46,7 @@ impl Record {
     }
 }
 
-/// Reads the record of an acknowledged handle: one ranged read of the file that the handle names.
+/// Reads the record of an acknowledged handle: one ranged read of the file that the handle names, which stays open.
 ///
 /// Nothing is looked up as long as all is well. If it is not, the log is looked at, to say why.
 pub(crate) fn read(store: &dyn Store, kept: &Kept, handle: &Handle, limit: u32) -> Result<Record> {

@@ -21,6 +21,9 @@ use crate::store::Store;
 ///
 /// Damage is an item of its own, an error that names file and offset; the records around it follow. Any other error,
 /// such as a failed read, ends the replay.
+///
+/// It holds a window of 256 KiB, or one record that is longer. A payload of 2 KiB or more shares the window's memory with
+/// its neighbours: copy the part that is kept for long. Shorter ones are copies already.
 #[derive(Debug)]
 pub struct Replay {
     store: Arc<dyn Store>,
