@@ -78,6 +78,11 @@ impl Source for &[u8] {
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
         Ok(&self[from..from.saturating_add(len).min(self.len())])
     }
+
+    fn held(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let from = usize::try_from(offset).ok()?;
+        self.get(from..from.checked_add(len)?)
+    }
 }
 
 /// One thing that a walk came upon, in the order of the file.

@@ -179,3 +179,30 @@ fn many_handles_of_a_log_that_is_closed_meanwhile_are_closed() {
     log.close().unwrap();
     assert_eq!(kinds(many), ["closed", "closed"]);
 }
+
+/// The files below a folder that this process has open although their names are gone.
+#[cfg(target_os = "linux")]
+fn open_without_a_name(folder: &std::path::Path) -> usize {
+    let open =
+        std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| entry.ok()?.path().read_link().ok());
+    let gone =
+        |path: &std::path::PathBuf| path.starts_with(folder) && path.to_string_lossy().ends_with("(deleted)");
+    open.filter(gone).filter(|path| path.to_string_lossy().contains(".wal")).count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_room_of_what_was_retired_is_free_at_once() {
+    use headwater_wal::store::Local;
+    use headwater_wal::{Log, Position};
+    let dir = tempfile::tempdir().unwrap();
+    let store = std::sync::Arc::new(Local::open(dir.path()).unwrap());
+    let log = Log::open(store, super::small()).unwrap().start(Position::START).unwrap();
+    for _ in 0..5 {
+        let handle = log.append(Time(1), "x").unwrap().wait().unwrap();
+        log.read(&handle).unwrap();
+        log.seal().unwrap();
+    }
+    assert_eq!(log.retire_before(Time::MAX).unwrap().left, 0);
+    assert_eq!(open_without_a_name(dir.path()), 0);
+}
