@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headwater_wal::store::Local;
-use headwater_wal::{Compression, Durability, Log, Options, Position, Result, Time};
+use headwater_wal::{Compression, Durability, Log, Options, Position, Result, Ticket, Time};
 use tempfile::TempDir;
 
 use crate::place;
@@ -55,12 +55,12 @@ impl Writing {
     /// How long it takes until one thread has appended so many records, with so many tickets outstanding at most.
     pub fn with_tickets(&self, records: u64, outstanding: usize) -> Result<Duration> {
         let began = Instant::now();
-        let mut tickets = VecDeque::with_capacity(outstanding);
+        let mut tickets: VecDeque<Ticket> = VecDeque::with_capacity(outstanding);
         for number in 0..records {
             if tickets.len() == outstanding
                 && let Some(oldest) = tickets.pop_front()
             {
-                headwater_wal::Ticket::wait(oldest)?;
+                oldest.wait()?;
             }
             tickets.push_back(self.append(number)?);
         }
@@ -80,7 +80,7 @@ impl Writing {
         self.log.seal()
     }
 
-    fn append(&self, number: u64) -> Result<headwater_wal::Ticket> {
+    fn append(&self, number: u64) -> Result<Ticket> {
         self.log.append(Time(number), self.payload.clone())
     }
 

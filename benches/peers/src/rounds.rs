@@ -69,12 +69,15 @@ fn wanted(args: &Args) -> Vec<Workload> {
     workloads
 }
 
-/// The cases of a round: workloads in an order of its own, and in each the contestants in an order of its own. Those that
-/// are compared run one soon after the other, and none always first.
+/// The cases of a round. What is compared runs one soon after the other, and nothing always first: kindred workloads stay
+/// together, and they, the workloads of each kindred and the contestants of each workload come in an order of this round.
 fn order(workloads: &[Workload], seed: u64, round: u64) -> Vec<(&Workload, &'static str)> {
     let mut random = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(round));
     let mut shuffled: Vec<&Workload> = workloads.iter().collect();
     random.shuffle(&mut shuffled);
+    let mut kindreds: Vec<_> = shuffled.iter().map(|workload| workload.kindred()).collect();
+    random.shuffle(&mut kindreds);
+    shuffled.sort_by_key(|workload| kindreds.iter().position(|kindred| *kindred == workload.kindred()));
     let mut cases = Vec::new();
     for workload in shuffled {
         let mut contestants = workload.contestants.clone();
@@ -213,4 +216,35 @@ fn text(stream: Option<impl Read>) -> String {
         let _ = stream.read_to_end(&mut bytes);
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_round_runs_every_case_once_in_an_order_of_its_own_that_its_seed_gives_again() {
+        let workloads = workload::all();
+        let names = |seed, round| -> Vec<String> {
+            let cases = order(&workloads, seed, round).into_iter();
+            cases.map(|(workload, contestant)| format!("{}/{contestant}", workload.name)).collect()
+        };
+        let (first, second) = (names(1, 1), names(1, 2));
+        assert_ne!(first, second);
+        assert_eq!(first, names(1, 1));
+        let sorted = |mut names: Vec<String>| {
+            names.sort();
+            names
+        };
+        assert_eq!(sorted(first.clone()), sorted(second));
+        let mut once = sorted(first.clone());
+        once.dedup();
+        assert_eq!(once.len(), first.len());
+        let places: Vec<usize> = (0..first.len()).filter(|at| first[*at].contains("1MiB")).collect();
+        assert_eq!(
+            places.last().unwrap() - places[0] + 1,
+            places.len(),
+            "appends of 1 MiB are apart from their disk"
+        );
+    }
 }

@@ -130,6 +130,17 @@ impl Workload {
         if self.threads > 0 { self.threads } else { trailing_number(contestant).unwrap_or(1) }
     }
 
+    /// Workloads are kindred that have the same figure here: their rates are compared with each other.
+    pub(crate) fn kindred(&self) -> (u8, usize) {
+        let kind = match self.kind {
+            Kind::Append(Durability::Power) => 0,
+            Kind::Append(Durability::Process) => 1,
+            Kind::Replay { .. } => 2,
+            Kind::Read => 3,
+        };
+        (kind, self.record_bytes)
+    }
+
     /// How many records may be on their way at once, and so share one sync.
     pub(crate) fn outstanding(&self, contestant: &str) -> usize {
         if contestant == "us-tickets" { crate::contestant::TICKETS } else { self.threads_of(contestant) }

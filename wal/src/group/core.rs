@@ -456,6 +456,10 @@ impl Core {
                     desk = self.desk.lock();
                 }
             }
+            if let Some(append) = self.store.append().filter(|_| !self.stepped) {
+                // What was made ahead is not needed; who owns the place next removes it otherwise.
+                let _ = caught(|| Ok(append.ahead(0, Room::Written)?));
+            }
         }
         let mut queue = self.queue.lock();
         let jobs = queue.clear();
