@@ -196,7 +196,7 @@ impl Core {
             if !queue.ready(self.lanes()) {
                 return if queue.jobs.is_empty() { Turn::Idle } else { Turn::Busy };
             }
-            queue.take(self.options.group_bytes_max)
+            queue.take(self.options.group_bytes())
         };
         let Some(writer) = desk.writer.as_mut() else { return Turn::Over };
         let done = match &jobs[..] {

@@ -84,7 +84,8 @@ impl Options {
         segment_age: Duration;
         /// The longest payload that is taken, and the longest that is read: 64 MiB, at most 1 GiB.
         record_bytes_max: u32;
-        /// How many bytes of frames share a sync or a put, at most: 4 MiB; one larger record goes alone.
+        /// How many bytes of frames share a sync or a put, at most: 4 MiB, and never more than `segment_bytes`; one larger
+        /// record goes alone.
         group_bytes_max: u64;
         /// How many bytes of frames wait for the device or are there, at most: 64 MiB; then appends wait for room. One
         /// larger record is taken in alone.
@@ -203,10 +204,16 @@ impl Options {
         groups.next_multiple_of(block) + Totals::footer_bytes_max(groups).next_multiple_of(8)
     }
 
+    /// How many bytes of frames share a group, at most, unless it is one record: a group cut short by a crash must not be
+    /// longer than may be in flight, so a segment's length bounds it too.
+    pub(crate) fn group_bytes(&self) -> u64 {
+        self.group_bytes_max.min(self.segment_bytes)
+    }
+
     /// The most that a writer with these options may have in flight: at least the largest record's own segment.
     pub(crate) fn in_flight_bytes(&self) -> u64 {
         let frame = FRAME_HEADER_BYTES + u64::from(self.record_bytes_max) + 8;
-        let group = GROUP_HEADER_BYTES + frame.max(self.group_bytes_max.min(self.segment_bytes));
+        let group = GROUP_HEADER_BYTES + frame.max(self.group_bytes());
         // What ends the segment before counts too: its footer, and the zeros before it.
         let before = Totals::footer_bytes_max(self.segment_bytes) + MARKS_BYTES;
         self.in_flight_bytes_max.max(self.segment_len(group) + before)

@@ -276,3 +276,18 @@ fn a_torn_tail_is_trimmed_and_its_evidence_is_kept() {
     assert!(survey.torn().is_none() && survey.refusal().is_none(), "{survey}");
     assert!(survey.aside().iter().all(|aside| aside.because != Because::Torn));
 }
+
+#[test]
+fn no_group_is_longer_than_may_be_in_flight_so_a_power_cut_in_the_middle_of_it_is_no_damage() {
+    let mut place = Place::disk();
+    place.options = place.options.group_bytes_max(1 << 20).queue_bytes_max(1 << 20);
+    let log = place.start();
+    let tickets: Vec<_> = (0..200).map(|_| log.append(Time(1), "x".repeat(1000)).unwrap()).collect();
+    assert!(log.turn());
+    let first = tickets[0].answer().unwrap().unwrap();
+    log.crash();
+    // The device had written all of the group but the sectors in its middle.
+    place.sim.flip(&name(first.base()), 4 << 10, 2);
+    assert!(place.look().refusal().is_none(), "{}", place.look());
+    assert!(place.start().texts().is_empty());
+}
