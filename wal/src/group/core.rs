@@ -451,8 +451,14 @@ impl Core {
         while matches!(self.turn(), Turn::Did | Turn::Busy) {
             self.until_landed();
         }
-        self.until_landed();
-        let mut desk = self.desk.lock();
+        let mut desk = loop {
+            self.until_landed();
+            let desk = self.desk.lock();
+            // On a full disk something waited to the end, and who waits for it may have found room a moment ago.
+            if desk.flying.is_empty() {
+                break desk;
+            }
+        };
         let Some(writer) = desk.writer.as_mut() else { return };
         let failed = matches!(self.queue.lock().life, Life::Failed(_));
         if !failed {
