@@ -270,6 +270,33 @@ fn a_tail_is_done_for_after_the_first_error() {
     }
 }
 
+#[test]
+fn where_the_kernel_has_no_durable_write_past_the_cache_the_cache_is_synced() {
+    if let Some(folder) = child_folder() {
+        let store = Local::open(folder).expect("a place");
+        let _guard = store.own().expect("a free place");
+        let tail = store.create(&name("a"), b"head", 4096, Room::Written).expect("a new file");
+        answer(
+            "all",
+            tail.write_through(512, &[&[7; 512]]).and_then(|()| tail.write_through(1024, &[&[8; 512]])),
+        );
+        return;
+    }
+    for error in ["EINVAL", "EOPNOTSUPP", "ENOSYS"] {
+        let folder = TempDir::new().expect("a folder");
+        let place = folder.path().join("log");
+        let test = "where_the_kernel_has_no_durable_write_past_the_cache_the_cache_is_synced";
+        let Some(run) = run(test, &place, "all", &[format!("pwritev2:error={error}")]) else {
+            return eprintln!("skipped: strace is not here, or may not trace");
+        };
+        assert_eq!(run.answer.as_deref(), Some("ok"), "{error}");
+        let synced = changes(&run.trace, &place).iter().filter(|change| *change == "fdatasync /a").count();
+        assert_eq!(synced, 2, "{error}");
+        let bytes = fs::read(place.join("a")).expect("the file");
+        assert_eq!((&bytes[512..1024], &bytes[1024..1536]), (&[7; 512][..], &[8; 512][..]), "{error}");
+    }
+}
+
 /// The calls that change something in the place, in order, each with the file that it is about.
 fn changes(trace: &str, place: &Path) -> Vec<String> {
     const CHANGES: &[&str] = &[

@@ -4,8 +4,10 @@
 //! nothing; and where the blocks were written before, writes past the cache that are durable at once overlap on the
 //! device, while syncs of cached writes wait for each other. A failure is answered to the write that suffered it.
 //!
-//! What is written so begins and ends on sectors, in memory too. A file system that wants more, or that cannot do it,
-//! says `EINVAL`, having done nothing: then the cache is used.
+//! What is written so begins and ends on sectors, in memory too. A file system that wants more says `EINVAL`, and a
+//! kernel that does not know how to make one write durable `EOPNOTSUPP` or `ENOSYS`, having done nothing: then the cache
+//! is used. It is also where nobody vouches for more: some file systems take a write that is to be durable on return,
+//! and do not make it so (on Linux 9p, SMB, FUSE past its cache), though a sync of theirs would.
 
 use std::fs::File;
 use std::io::IoSlice;
@@ -20,6 +22,10 @@ use super::dir::Dir;
 
 /// What offsets and lengths are multiples of.
 pub(super) const SECTOR: u64 = 512;
+
+/// The file systems whose writes past the cache are durable on return if that is asked for: ext4, xfs and btrfs, and
+/// overlayfs, which hands the write to the one below it. By their magic numbers.
+const KNOWN: [u64; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x794C_7630];
 
 /// What memory is aligned to: enough for every device.
 const ALIGN: usize = 4096;
@@ -71,9 +77,13 @@ impl Buffer {
 }
 
 impl Direct {
-    /// Opens a file that is there; nothing if the file system has no such way.
+    /// Opens a file that is there; nothing if the file system has no such way, or is not known to mean it.
     pub(super) fn open(dir: &Dir, leaf: &str, buffers: &Arc<Buffers>) -> Option<Direct> {
         let file = dir.open_file(leaf, OFlags::RDWR | OFlags::DIRECT).ok()?;
+        let magic = u64::try_from(rustix::fs::fstatfs(&file).ok()?.f_type).ok()?;
+        if !KNOWN.contains(&magic) {
+            return None;
+        }
         Some(Direct { file, refused: AtomicBool::new(false), buffers: Arc::clone(buffers) })
     }
 
@@ -89,7 +99,7 @@ impl Direct {
         let written = self.write_pieces(&mut buffer, offset, len, parts, durable);
         self.buffers.give_back(buffer);
         match written {
-            Err((0, Errno::INVAL)) => {
+            Err((0, error)) if refuses(error) => {
                 self.refused.store(true, Ordering::Relaxed);
                 Ok(false)
             }
@@ -116,7 +126,7 @@ impl Direct {
         self.buffers.give_back(buffer);
         match written {
             Ok(()) => Ok(whole),
-            Err(Errno::INVAL) => {
+            Err(error) if refuses(error) => {
                 self.refused.store(true, Ordering::Relaxed);
                 Ok(0)
             }
@@ -183,12 +193,17 @@ impl Direct {
                 Ok(written) => done += written,
                 Err(Errno::INTR) => {}
                 // Behind a short write that ended within a sector.
-                Err(Errno::INVAL) if done > 0 => return Err(Errno::IO),
+                Err(error) if done > 0 && refuses(error) => return Err(Errno::IO),
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
+}
+
+/// Whether the kernel says so of a way that it does not have, having done nothing.
+fn refuses(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
 }
 
 impl Buffers {
