@@ -23,6 +23,10 @@
 //! that signal; if it does, the limit is one more way of being `Full`.
 
 mod dir;
+#[cfg(target_os = "linux")]
+mod direct;
+#[cfg(not(target_os = "linux"))]
+#[path = "cached.rs"]
 mod direct;
 mod failure;
 mod fresh;
