@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 #[cfg(target_os = "linux")]
 use std::io::IoSlice;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 #[cfg(target_os = "linux")]
@@ -35,7 +35,8 @@ pub(super) struct Growing {
     /// The same file, past the page cache.
     direct: Option<Direct>,
     at: String,
-    failed: AtomicBool,
+    /// The first error. Who is refused because of it is told it: of several at once that one may be heard first.
+    failed: OnceLock<Error>,
     /// Of two syncs at once through one opening, the first to return could take the only report of a failure with it
     /// and leave success to the other, so they take turns.
     turn: Mutex<()>,
@@ -43,15 +44,13 @@ pub(super) struct Growing {
 
 impl Growing {
     pub(super) fn new(file: File, direct: Option<Direct>, at: String) -> Growing {
-        Growing { file, direct, at, failed: AtomicBool::new(false), turn: Mutex::new(()) }
+        Growing { file, direct, at, failed: OnceLock::new(), turn: Mutex::new(()) }
     }
 
     fn must_be_good(&self) -> Result<()> {
-        if !self.failed.load(Ordering::Acquire) {
-            return Ok(());
-        }
+        let Some(first) = self.failed.get() else { return Ok(()) };
         let text = "an earlier write or sync of this file failed, so nothing more can be promised of it; open the log again";
-        Err(Error::new(Kind::Closed, format!("{text}: file={}", self.at)))
+        Err(Error::new(Kind::Closed, format!("{text}: file={}", self.at)).because(first.clone()))
     }
 
     fn must_fit(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
@@ -63,8 +62,9 @@ impl Growing {
     }
 
     fn fail(&self, doing: &str, cause: io::Error) -> Error {
-        self.failed.store(true, Ordering::Release);
-        failure::unknown(doing, &self.at, cause)
+        let error = failure::unknown(doing, &self.at, cause);
+        let _ = self.failed.set(error.clone());
+        error
     }
 }
 
