@@ -2,13 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::core::{Core, Turn};
 use super::queue::Life;
+use super::thread::{Builder, JoinHandle};
 use crate::error::{Error, Kind, Result};
 use crate::store::Room;
 
