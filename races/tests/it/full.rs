@@ -1,6 +1,7 @@
 //! A disk that is full, and has room again, or is closed meanwhile.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_wal::{Kind, Log, Time};
 use shuttle::thread;
@@ -77,5 +78,25 @@ fn close_on_a_full_disk_answers_everything() {
         let safe = answers.iter().filter(|answer| answer.is_ok()).count();
         assert_eq!(found(&device).len(), safe, "full says that it is certainly not in the log");
         assert_eq!(closed.is_ok(), safe == answers.len(), "close tells of it: {closed:?} {answers:?}");
+    });
+}
+
+#[test]
+fn once_there_was_room_again_nobody_waits_for_the_disk_to_be_asked() {
+    explore_while(&[Passing::Passes], || {
+        let (log, device) = Shape::Several.start();
+        let log = Arc::new(log);
+        device.fill(true);
+        let threads = [appending(&log), appending(&log)];
+        while log.waits_for_room().is_none() {
+            thread::yield_now();
+        }
+        device.fill(false);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        // From here on whoever asks the full disk again now and then does not help.
+        parking_lot::set_long(Duration::from_millis(2));
+        for _ in 0..3 {
+            log.append(Time(1), record(1)).unwrap().wait().unwrap();
+        }
     });
 }

@@ -149,7 +149,12 @@ impl Core {
     fn wait_for_room(&self, at_most: Duration) -> bool {
         let mut queue = self.queue.lock();
         let mut waited = false;
-        while !waited && matches!(queue.life, Life::Running) && !queue.wants_to_retire() {
+        // Once another lane has found room this one is as free as any: it may be the one that is woken for an append.
+        while !waited
+            && matches!(queue.life, Life::Running)
+            && queue.full.is_some()
+            && !queue.wants_to_retire()
+        {
             queue.asleep += 1;
             waited = self.work.wait_for(&mut queue, at_most).timed_out();
             queue.asleep -= 1;
