@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use headwater_wal::{Ticket, Time};
+use headwater_wal::{Log, Ticket, Time};
 use parking_lot::Mutex;
 use shuttle::thread;
 
-use crate::{Shape, explore, found, record};
+use crate::{Shape, explore, found, poll_once, record};
 
 /// Does something once, when it is woken.
 struct Does<F>(Mutex<Option<F>>);
@@ -47,4 +47,36 @@ fn a_waker_may_append() {
         log.close().unwrap();
         assert_eq!(found(&device).len(), 3);
     });
+}
+
+fn a_waker_may_end_the_log(end: fn(Log)) {
+    explore(move || {
+        let (log, device) = Shape::Several.start();
+        let mut first = log.append(Time(1), record(1)).unwrap();
+        let second = log.append(Time(1), record(2)).unwrap();
+        // An executor that is gone drops the task that it is to wake, and with it what the task owned.
+        when_answered(&mut first, move || end(log));
+        second.wait().unwrap();
+        while let Err(()) = is_free(&device) {
+            thread::yield_now();
+        }
+        assert_eq!(found(&device), [1, 2]);
+        drop(poll_once(&mut first));
+    });
+}
+
+/// Whether nobody owns the place any more.
+fn is_free(device: &crate::Device) -> Result<(), ()> {
+    let grows = headwater_wal::store::Store::append(&device.memory).unwrap();
+    grows.own().map(drop).map_err(drop)
+}
+
+#[test]
+fn a_waker_may_drop_the_log() {
+    a_waker_may_end_the_log(drop);
+}
+
+#[test]
+fn a_waker_may_close_the_log() {
+    a_waker_may_end_the_log(|log| log.close().unwrap());
 }
