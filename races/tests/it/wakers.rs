@@ -80,3 +80,25 @@ fn a_waker_may_drop_the_log() {
 fn a_waker_may_close_the_log() {
     a_waker_may_end_the_log(|log| log.close().unwrap());
 }
+
+#[test]
+fn a_waker_that_another_replaces_may_own_the_log() {
+    explore(|| {
+        let (log, device) = Shape::Several.start();
+        device.hold();
+        let mut ticket = log.append(Time(1), record(1)).unwrap();
+        // A task that is gone but for its waker, and owns another ticket and the log.
+        let other = log.append(Time(1), record(2)).unwrap();
+        let owned = (other, log);
+        when_answered(&mut ticket, move || drop(owned));
+        device.release();
+        let _ = poll_once(&mut ticket);
+        while ticket.answer().is_none() {
+            thread::yield_now();
+        }
+        while let Err(()) = is_free(&device) {
+            thread::yield_now();
+        }
+        assert_eq!(found(&device), [1, 2]);
+    });
+}

@@ -65,11 +65,14 @@ impl<T: Clone> Slot<T> {
 
     /// The answer, or `waiter` is woken when there is one.
     fn answer_or(&self, waiter: impl FnOnce() -> Waiter) -> Option<Result<T>> {
+        // Dropped after the lock: with the last waker of a task goes what the task owned, which may be tickets or the log.
+        let _replaced;
         let mut state = self.state.lock();
-        if state.answer.is_none() {
-            state.waiter = Some(waiter());
+        if state.answer.is_some() {
+            return state.answer.clone();
         }
-        state.answer.clone()
+        _replaced = state.waiter.replace(waiter());
+        None
     }
 
     /// Waits for the answer; in a stepped log by doing the writer's work.
