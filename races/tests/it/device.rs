@@ -24,6 +24,41 @@ struct Plan {
     writes_left: AtomicUsize,
     panics: AtomicBool,
     full: AtomicBool,
+    /// Operations under way that only the owner of the place may do.
+    busy: AtomicUsize,
+}
+
+/// An operation under way.
+struct Busy<'a>(&'a Plan);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, SeqCst);
+    }
+}
+
+/// The place is given up only when all that its owner began has returned.
+struct Owned {
+    own: Box<dyn Own>,
+    plan: Arc<Plan>,
+}
+
+impl fmt::Debug for Owned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Owned")
+    }
+}
+
+impl Own for Owned {
+    fn check(&self) -> Result<()> {
+        self.own.check()
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        assert_eq!(self.plan.busy.load(SeqCst), 0, "something is still at the device");
+    }
 }
 
 impl Device {
@@ -34,6 +69,7 @@ impl Device {
             writes_left: AtomicUsize::new(usize::MAX),
             panics: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
         };
         let memory = if grows { Memory::growing() } else { Memory::objects() };
         Device { memory, plan: Arc::new(plan) }
@@ -60,12 +96,22 @@ impl Device {
         self.plan.full.store(full, SeqCst);
     }
 
+    /// Whether nobody owns the place.
+    pub(crate) fn is_free(&self) -> bool {
+        self.grows().own().is_ok()
+    }
+
     fn has_room(&self) -> Result<()> {
         if self.plan.full.load(SeqCst) { Err(Error::new(Kind::Full, "the disk is full")) } else { Ok(()) }
     }
 }
 
 impl Plan {
+    fn begin(&self) -> Busy<'_> {
+        self.busy.fetch_add(1, SeqCst);
+        Busy(self)
+    }
+
     fn write(&self) -> Result<()> {
         let mut held = self.held.lock();
         while *held {
@@ -96,6 +142,7 @@ impl Store for Device {
     }
 
     fn put(&self, name: &Name, bytes: Bytes) -> Result<()> {
+        let _busy = self.plan.begin();
         self.plan.write()?;
         self.has_room()?;
         self.memory.put(name, bytes)
@@ -110,6 +157,7 @@ impl Store for Device {
     }
 
     fn remove(&self, name: &Name) -> Result<()> {
+        let _busy = self.plan.begin();
         self.memory.remove(name)
     }
 
@@ -130,15 +178,18 @@ impl Device {
 
 impl Append for Device {
     fn own(&self) -> Result<Box<dyn Own>> {
-        self.grows().own()
+        let own = self.grows().own()?;
+        Ok(Box::new(Owned { own, plan: self.plan.clone() }))
     }
 
     fn create(&self, name: &Name, head: &[u8], len: u64, room: Room) -> Result<Box<dyn Tail>> {
+        let _busy = self.plan.begin();
         self.has_room()?;
         self.grows().create(name, head, len, room).map(|tail| self.tail(tail))
     }
 
     fn ahead(&self, len: u64, room: Room) -> Result<()> {
+        let _busy = self.plan.begin();
         self.has_room()?;
         self.grows().ahead(len, room)
     }
@@ -148,18 +199,22 @@ impl Append for Device {
     }
 
     fn sync_names(&self) -> Result<()> {
+        let _busy = self.plan.begin();
         self.grows().sync_names()
     }
 
     fn set_aside(&self, name: &Name, to: &Name) -> Result<()> {
+        let _busy = self.plan.begin();
         self.grows().set_aside(name, to)
     }
 
     fn reserve(&self, len: u64) -> Result<()> {
+        let _busy = self.plan.begin();
         self.grows().reserve(len)
     }
 
     fn release(&self) -> Result<()> {
+        let _busy = self.plan.begin();
         self.grows().release()
     }
 }
@@ -177,20 +232,24 @@ impl fmt::Debug for Growing {
 
 impl Tail for Growing {
     fn write(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
+        let _busy = self.plan.begin();
         self.plan.write()?;
         self.tail.write(offset, parts)
     }
 
     fn sync(&self) -> Result<()> {
+        let _busy = self.plan.begin();
         self.tail.sync()
     }
 
     fn write_through(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
+        let _busy = self.plan.begin();
         self.plan.write()?;
         self.tail.write_through(offset, parts)
     }
 
     fn trim(&self, len: u64) -> Result<()> {
+        let _busy = self.plan.begin();
         self.tail.trim(len)
     }
 }

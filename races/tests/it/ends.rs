@@ -1,8 +1,10 @@
 //! The end of a log: closed, dropped, failed, panicked.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
 
-use headwater_wal::{Kind, Log, Position, Ticket, Time};
+use headwater_wal::{Clock, Kind, Log, Position, Ticket, Time};
 use shuttle::thread::{self, JoinHandle};
 
 use crate::device::Device;
@@ -137,6 +139,61 @@ fn a_device_that_fails_with_one_group_there_ends_everything() {
 #[test]
 fn a_device_that_panics_ends_everything() {
     a_broken_device_ends_everything(Shape::Several, true);
+}
+
+#[test]
+fn of_a_log_that_has_failed_any_number_may_be_told_to_close() {
+    explore(|| {
+        let (log, device) = Shape::Several.start();
+        let log = Arc::new(log);
+        device.fail_after(2, false);
+        let other = log.clone();
+        let other = thread::spawn(move || {
+            let _ = other.append(Time(1), record(1)).map(Ticket::wait);
+            let _ = other.append(Time(1), record(2)).map(Ticket::wait);
+            other.close().map_err(|error| error.kind())
+        });
+        let _ = log.append(Time(1), record(3)).map(Ticket::wait);
+        let ours = log.close().map_err(|error| error.kind());
+        let theirs = other.join().unwrap();
+        assert!(ours.is_err() || theirs.is_err());
+        assert!(device.is_free(), "a log that is closed owns nothing");
+    });
+}
+
+#[test]
+fn a_clock_that_panics_ends_everything() {
+    explore(|| {
+        let device = Device::new(true);
+        let clock = Arc::new(Stops(AtomicBool::new(false)));
+        let opened = Log::open_with(Arc::new(device.clone()), crate::options(), clock.clone()).unwrap();
+        let log = Arc::new(opened.start(Position::START).unwrap());
+        let threads = [append_to_the_end(&log), append_to_the_end(&log)];
+        clock.0.store(true, SeqCst);
+        let _ = log.close();
+        drop(log);
+        let safe: usize = threads.map(|thread| thread.join().unwrap().0).iter().sum();
+        assert!(found(&device).len() >= safe);
+    });
+}
+
+/// A clock that panics from some time on.
+#[derive(Debug)]
+struct Stops(AtomicBool);
+
+impl Clock for Stops {
+    fn wall(&self) -> Time {
+        crate::Still.wall()
+    }
+
+    fn elapsed(&self) -> Duration {
+        assert!(!self.0.load(SeqCst), "the clock panics");
+        Duration::ZERO
+    }
+
+    fn random(&self) -> [u8; 16] {
+        crate::Still.random()
+    }
 }
 
 #[test]

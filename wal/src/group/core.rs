@@ -226,8 +226,12 @@ impl Core {
         let records = || jobs.iter().filter_map(Job::prepared);
         let frames = records().map(Prepared::frame_len).sum();
         let weight = records().map(weight).sum();
-        let now = self.now();
-        match caught(|| writer.make_room(frames, now)) {
+        let mut now = Time(0);
+        let room = caught(|| {
+            now = self.now();
+            writer.make_room(frames, now)
+        });
+        match room {
             Ok(true) => {}
             Ok(false) => {
                 let mut queue = self.queue.lock();
@@ -399,11 +403,14 @@ impl Core {
         if busy {
             return self.options.idle_after;
         }
-        let now = self.now();
         let due = writer.active_since().map(|since| since.after(self.options.segment_age));
-        let done = caught(|| match due {
-            Some(due) if due <= now => writer.seal(now),
-            _ => writer.idle(now),
+        let mut now = Time(0);
+        let done = caught(|| {
+            now = self.now();
+            match due {
+                Some(due) if due <= now => writer.seal(now),
+                _ => writer.idle(now),
+            }
         });
         match done {
             Ok(()) | Err(Failed::Full(_)) => self.show(writer),
