@@ -1,10 +1,11 @@
-//! Wakers that call back into the log, from its own threads.
+//! Wakers and payloads that call back into the log, from its own threads.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
+use bytes::Bytes;
 use headwater_wal::{Log, Ticket, Time};
 use parking_lot::Mutex;
 use shuttle::thread;
@@ -94,5 +95,51 @@ fn a_waker_that_another_replaces_may_own_the_log() {
             thread::yield_now();
         }
         assert_eq!(found(&device), [1, 2]);
+    });
+}
+
+/// A payload whose owner is told when it is no longer needed.
+struct Payload {
+    _log: Arc<Log>,
+    bytes: Vec<u8>,
+}
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[test]
+fn a_payload_that_is_let_go_may_take_the_log_with_it() {
+    explore(|| {
+        let (log, device) = Shape::Several.start();
+        let log = Arc::new(log);
+        let payload = Bytes::from_owner(Payload { _log: log.clone(), bytes: record(1) });
+        let ticket = log.append(Time(1), payload).unwrap();
+        drop(log);
+        ticket.wait().unwrap();
+        while !device.is_free() {
+            thread::yield_now();
+        }
+        assert_eq!(found(&device), [1]);
+    });
+}
+
+#[test]
+fn a_payload_of_a_log_that_fails_may_take_the_log_with_it() {
+    explore(|| {
+        let (log, device) = Shape::Several.start();
+        let log = Arc::new(log);
+        device.fail_after(0, false);
+        let payload = |number| Bytes::from_owner(Payload { _log: log.clone(), bytes: record(number) });
+        let tickets = [1, 2, 3].map(|number| log.append(Time(1), payload(number)));
+        drop(log);
+        for ticket in tickets.into_iter().flatten() {
+            ticket.wait().unwrap_err();
+        }
+        while !device.is_free() {
+            thread::yield_now();
+        }
     });
 }

@@ -278,11 +278,11 @@ impl Core {
                 desk.flying[at].landed = Some(Landed { flight, party });
                 return self.land(desk);
             }
-            (Err(Failed::Full(error)), None, Some(flight)) => {
+            (Err(Failed::Full(error)), None, Some(mut flight)) => {
                 desk.flying.remove(at);
                 desk.writer.as_mut().expect("a log is open while something flies").call_back();
                 self.landed(&party);
-                let appends = flight.into_records().into_iter().zip(party.slots);
+                let appends = flight.take_records().into_iter().zip(party.slots);
                 return self.full(appends.map(|(record, slot)| Job::Append(record, slot)).collect(), error);
             }
             (_, Some(before), flight) => {
@@ -294,7 +294,7 @@ impl Core {
         };
         desk.flying.remove(at);
         self.landed(&party);
-        let places = flight.map(|flight| flight.places()).unwrap_or_default();
+        let places = flight.as_ref().map(Flight::places).unwrap_or_default();
         let places = places.into_iter().chain(std::iter::repeat(Unsettled::NOWHERE));
         let handed = party.slots.into_iter().zip(places).collect();
         self.fail(desk, &error, handed, Vec::new())
@@ -304,9 +304,10 @@ impl Core {
     fn land(&self, mut desk: MutexGuard<'_, Desk>) -> Turn {
         let Desk { writer, flying, .. } = &mut *desk;
         let writer = writer.as_mut().expect("a log is open while something flies");
-        let (mut landed, mut frames, mut weight) = (Vec::new(), 0, 0);
+        let (mut landed, mut records, mut frames, mut weight) = (Vec::new(), Vec::new(), 0, 0);
         while let Some(next) = flying.pop_front_if(|next| next.landed.is_some()) {
-            let Landed { flight, party } = next.landed.expect("it was looked at");
+            let Landed { mut flight, party } = next.landed.expect("it was looked at");
+            records.push(flight.take_records());
             frames += party.frames;
             weight += party.weight;
             landed.push((party.slots, writer.land(flight)));
@@ -328,6 +329,8 @@ impl Core {
         }
         drop(desk);
         self.wake(woken);
+        // Off all locks: what an owner does when its payload is let go may need the log, and a panic in it is not ours.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(records)));
         Turn::Did
     }
 
@@ -530,8 +533,11 @@ impl Core {
         let (behind, flying) = flying.into_iter().partition(|flying| flying.landed.is_some());
         desk.flying = flying;
         let behind: VecDeque<Flying> = behind;
-        for Landed { flight, party } in behind.into_iter().filter_map(|flying| flying.landed) {
+        // The payloads go last, off all locks.
+        let mut records = Vec::new();
+        for Landed { mut flight, party } in behind.into_iter().filter_map(|flying| flying.landed) {
             self.subside(&mut queue, 1, party.frames);
+            records.push(flight.take_records());
             handed.extend(party.slots.into_iter().zip(flight.places()));
         }
         let mut woken = Vec::new();
@@ -542,7 +548,7 @@ impl Core {
         }
         drop(queue);
         woken.extend(handed.into_iter().filter_map(|(slot, place)| slot.set(Err(refusal(error, place)))));
-        woken.extend(jobs.into_iter().filter_map(|job| job.refuse(refusal(error, Unsettled::NOWHERE))));
+        woken.extend(jobs.iter().filter_map(|job| job.refuse(refusal(error, Unsettled::NOWHERE))));
         drop(desk);
         self.work.notify_all();
         self.wake(woken);
@@ -635,7 +641,8 @@ impl Job {
         waiter.into_iter().collect()
     }
 
-    fn refuse(self, error: Error) -> Option<Waiter> {
+    /// Sets its answer. Returns whom to wake.
+    fn refuse(&self, error: Error) -> Option<Waiter> {
         match self {
             Job::Append(_, slot) => slot.set(Err(error)),
             Job::Seal(slot) => slot.set(Err(error)),
