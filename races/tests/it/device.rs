@@ -191,6 +191,8 @@ impl Append for Device {
     fn ahead(&self, len: u64, room: Room) -> Result<()> {
         let _busy = self.plan.begin();
         self.has_room()?;
+        // It takes long: that is why it is done ahead.
+        (0..3).for_each(|_| shuttle::thread::yield_now());
         self.grows().ahead(len, room)
     }
 

@@ -104,6 +104,8 @@ pub(super) struct Errands {
     pub(super) room: Option<(u64, Room)>,
     /// A sync of what a `Process` log has written.
     pub(super) sync: Option<Unsynced>,
+    /// One is at the device.
+    pub(super) out: bool,
     pub(super) over: bool,
 }
 
@@ -455,6 +457,7 @@ impl Core {
             self.until_landed();
         }
         self.until_landed();
+        self.until_errands_are_done();
         let mut desk = self.desk.lock();
         let Some(writer) = desk.writer.as_mut() else { return };
         let failed = matches!(self.queue.lock().life, Life::Failed(_));

@@ -192,13 +192,40 @@ impl Core {
                 }
                 (errands.room.take(), errands.sync.take())
             };
-            if let Some(unsynced) = sync {
-                self.synced(&unsynced, caught(|| unsynced.sync()));
+            if let Some(unsynced) = sync
+                && let Some(outcome) = self.run_errand(|| unsynced.sync())
+            {
+                self.synced(&unsynced, outcome);
             }
             if let (Some((len, room)), Some(append)) = (room, self.store.append()) {
                 // What goes wrong here goes wrong again when the room is needed, and is told then.
-                let _ = caught(|| append.ahead(len, room).map_err(Failed::from));
+                let _ = self.run_errand(|| append.ahead(len, room).map_err(Failed::from));
             }
+        }
+    }
+
+    /// Runs one errand, unless they are over.
+    fn run_errand(&self, errand: impl FnOnce() -> Result<(), Failed>) -> Option<Result<(), Failed>> {
+        {
+            let mut errands = self.errands.lock();
+            if errands.over {
+                return None;
+            }
+            errands.out = true;
+        }
+        let done = caught(errand);
+        self.errands.lock().out = false;
+        self.errand.notify_all();
+        Some(done)
+    }
+
+    /// Waits until no errand is at the device, and none will be. Of several who end a log at once only one may have
+    /// waited for the thread itself.
+    pub(super) fn until_errands_are_done(&self) {
+        let mut errands = self.errands.lock();
+        errands.over = true;
+        while errands.out {
+            self.errand.wait(&mut errands);
         }
     }
 }
