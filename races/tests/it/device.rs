@@ -24,6 +24,7 @@ struct Plan {
     writes_left: AtomicUsize,
     panics: AtomicBool,
     full: AtomicBool,
+    dawdles: AtomicBool,
     /// Operations under way that only the owner of the place may do.
     busy: AtomicUsize,
 }
@@ -69,6 +70,7 @@ impl Device {
             writes_left: AtomicUsize::new(usize::MAX),
             panics: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            dawdles: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
         };
         let memory = if grows { Memory::growing() } else { Memory::objects() };
@@ -94,6 +96,11 @@ impl Device {
     /// There is no room for another file.
     pub(crate) fn fill(&self, full: bool) {
         self.plan.full.store(full, SeqCst);
+    }
+
+    /// Making room ahead goes on until the device is broken, and for a while longer.
+    pub(crate) fn dawdle(&self) {
+        self.plan.dawdles.store(true, SeqCst);
     }
 
     /// Whether nobody owns the place.
@@ -191,8 +198,12 @@ impl Append for Device {
     fn ahead(&self, len: u64, room: Room) -> Result<()> {
         let _busy = self.plan.begin();
         self.has_room()?;
-        // It takes long: that is why it is done ahead.
-        (0..3).for_each(|_| shuttle::thread::yield_now());
+        if self.plan.dawdles.load(SeqCst) {
+            while self.plan.writes_left.load(SeqCst) > 0 {
+                shuttle::thread::yield_now();
+            }
+            (0..20).for_each(|_| shuttle::thread::yield_now());
+        }
         self.grows().ahead(len, room)
     }
 
