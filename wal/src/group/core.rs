@@ -56,6 +56,9 @@ pub(crate) struct Core {
     /// What is done aside, off everybody's path.
     pub(super) errands: Mutex<Errands>,
     pub(super) errand: Condvar,
+    /// Held while room is made aside, and while a retirement may need the reserve: on a full disk the one would take what
+    /// is given free for the other.
+    pub(super) making_room: Mutex<()>,
     clock: Arc<dyn Clock>,
     time_base: Time,
     elapsed_base: Duration,
@@ -142,6 +145,7 @@ impl Core {
             desk: Mutex::new(Desk { writer: Some(writer), flying: VecDeque::new(), departures: 0 }),
             errands: Mutex::default(),
             errand: Condvar::new(),
+            making_room: Mutex::new(()),
             time_base: wall.max(before),
             elapsed_base: clock.elapsed(),
             clock,
@@ -199,7 +203,10 @@ impl Core {
         let Some(writer) = desk.writer.as_mut() else { return Turn::Over };
         let done = match &jobs[..] {
             [Job::Seal(_)] => caught(|| writer.seal(self.now()).map(Done::Sealed)),
-            [Job::Retire(before, _)] => caught(|| self.retire(writer, *before).map(Done::Retired)),
+            [Job::Retire(before, _)] => caught(|| {
+                let _alone = self.making_room.lock();
+                self.retire(writer, *before).map(Done::Retired)
+            }),
             _ => return self.depart(desk, jobs),
         };
         self.show(writer);
@@ -468,6 +475,10 @@ impl Core {
                     self.fail(desk, &error, Vec::new(), Vec::new());
                     desk = self.desk.lock();
                 }
+            }
+            if let Some(append) = self.store.append().filter(|_| !self.stepped) {
+                // What was made ahead is not needed; who owns the place next removes it otherwise.
+                let _ = caught(|| Ok(append.ahead(0, Room::Written)?));
             }
         }
         let mut queue = self.queue.lock();
