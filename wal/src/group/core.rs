@@ -151,8 +151,19 @@ impl Core {
 
     /// Has the room of the first segment made while nobody waits for it.
     pub(super) fn get_ready(&self) {
-        let ahead = self.desk.lock().writer.as_mut().and_then(Writer::wants_ahead);
+        let ahead = self.desk().writer.as_mut().and_then(Writer::wants_ahead);
         self.ask_ahead(ahead);
+    }
+
+    /// Waits for the desk. Who sits there may be at the device: in a stepped log it has to get its turn.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        loop {
+            match self.desk.try_lock() {
+                None if self.stepped && self.clock.wait_for_others() => {}
+                None => return self.desk.lock(),
+                Some(desk) => return desk,
+            }
+        }
     }
 
     /// How many groups may be at the device at once.
@@ -168,7 +179,7 @@ impl Core {
 
     pub(super) fn confirm_clock(&self) {
         // The headers of the segments to come no longer state a doubt, so that a start that finds one of them has none.
-        if let Some(writer) = self.desk.lock().writer.as_mut() {
+        if let Some(writer) = self.desk().writer.as_mut() {
             writer.clock_in_doubt = false;
         }
         *self.clock_doubt.lock() = None;
@@ -176,7 +187,7 @@ impl Core {
 
     /// One turn of the writer's work. A panic in it, wherever it comes from, fails the log as a failed write does.
     pub(super) fn turn(&self) -> Turn {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let mut jobs = {
             let mut queue = self.queue.lock();
             queue.called = false;
@@ -256,7 +267,7 @@ impl Core {
 
     /// Takes in a group that comes back from the device.
     fn arrive(&self, number: u64, flight: Option<Flight>, party: Party, outcome: Result<(), Failed>) -> Turn {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let at = desk.flying.iter().position(|flying| flying.number == number);
         let at = at.expect("a group comes back once");
         let before = match &self.queue.lock().life {
@@ -369,6 +380,8 @@ impl Core {
     pub(super) fn turn_or_stuck(&self) -> Result<()> {
         match self.turn() {
             Turn::Did | Turn::Over => Ok(()),
+            // Another one has taken it to the device, or has to come back first.
+            Turn::Idle | Turn::Busy if self.clock.wait_for_others() => Ok(()),
             Turn::Idle | Turn::Busy => {
                 Err(Error::new(Kind::Invalid, "a stepped log has nothing to do, and somebody waits"))
             }
@@ -382,7 +395,7 @@ impl Core {
     /// What the writer does when nobody wants anything: it says that all was acknowledged, and seals what is old.
     /// Returns how long it can rest.
     pub(super) fn rest(&self) -> Duration {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let busy = {
             let queue = self.queue.lock();
             if matches!(queue.life, Life::Failed(_) | Life::Closed) {
@@ -428,7 +441,7 @@ impl Core {
             self.until_landed();
         }
         self.until_landed();
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let Some(writer) = desk.writer.as_mut() else { return };
         let failed = matches!(self.queue.lock().life, Life::Failed(_));
         if !failed {
@@ -436,7 +449,7 @@ impl Core {
                 Ok(()) | Err(Failed::Full(_)) => self.show(writer),
                 Err(Failed::Dead(error)) => {
                     self.fail(desk, &error, Vec::new(), Vec::new());
-                    desk = self.desk.lock();
+                    desk = self.desk();
                 }
             }
         }
@@ -458,7 +471,10 @@ impl Core {
     fn until_landed(&self) {
         let mut queue = self.queue.lock();
         while queue.flying > 0 {
-            self.landed.wait(&mut queue);
+            let waited = self.stepped && MutexGuard::unlocked(&mut queue, || self.clock.wait_for_others());
+            if !waited {
+                self.landed.wait(&mut queue);
+            }
         }
     }
 
