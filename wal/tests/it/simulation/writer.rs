@@ -23,6 +23,8 @@ pub(crate) struct Writer {
     tickets: Tickets,
     pins: Vec<Pinned>,
     pinned: Vec<Position>,
+    /// Retirements that are still in the queue of a full disk: they do what they can when their turn comes.
+    asked: Vec<Time>,
     closed: bool,
 }
 
@@ -36,6 +38,7 @@ impl Writer {
             tickets: Tickets::default(),
             pins: Vec::new(),
             pinned: Vec::new(),
+            asked: Vec::new(),
             closed: false,
         }
     }
@@ -57,6 +60,7 @@ impl Writer {
             Ok(ticket) => {
                 self.world.model.lock().taken(id);
                 self.tickets.lock().push_back((id, ticket));
+                self.asked.iter().for_each(|&before| self.ask_to_retire(before));
             }
             Err(error) => {
                 self.world.explained(&error);
@@ -127,7 +131,7 @@ impl Writer {
 
     /// Asks to retire what was closed before this; the greatest time means everything that can go.
     pub(crate) fn retire(&mut self, before: Time) -> Option<Retired> {
-        self.world.model.lock().ask_to_retire(self.life, before, self.pinned.iter().min().copied());
+        self.ask_to_retire(before);
         let retired = self.log().retire_before(before);
         self.collect();
         match retired {
@@ -144,9 +148,16 @@ impl Writer {
             }
             Err(error) => {
                 self.world.explained(&error);
+                if error.kind() == Kind::Full {
+                    self.asked.push(before);
+                }
                 None
             }
         }
+    }
+
+    fn ask_to_retire(&self, before: Time) {
+        self.world.model.lock().ask_to_retire(self.life, before, self.pinned.iter().min().copied());
     }
 
     /// Pins an acknowledged record.
@@ -170,6 +181,7 @@ impl Writer {
     pub(crate) fn unpin(&mut self) {
         self.pins.clear();
         self.pinned.clear();
+        self.asked.iter().for_each(|&before| self.ask_to_retire(before));
     }
 
     pub(crate) fn close(&mut self) {
