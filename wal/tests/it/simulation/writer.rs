@@ -121,7 +121,8 @@ impl Writer {
     }
 
     pub(crate) fn rest(&mut self) {
-        let idle = !self.waits();
+        // A job of which nobody hears may still be in the queue, and then the writer does not rest.
+        let idle = self.asked.is_empty() && self.world.model.lock().all_answered(self.life);
         self.log().rest();
         self.collect();
         if idle && self.log().failure().is_none() {
