@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Process, Random, Sim};
+use super::{Op, Process, Random, Sim};
 
 /// Somebody who takes turns with others, and a process for them.
 pub type Actor<'a> = Box<dyn FnOnce(Process) + Send + 'a>;
 
-/// Which of so many actors goes on; what is asked for more than one of them is told in their order.
+/// Which of so many actors goes on, in their order; it is asked where there is more than one.
 pub type Schedule = Box<dyn FnMut(usize) -> usize + Send>;
 
 thread_local! {
@@ -21,9 +21,9 @@ thread_local! {
 }
 
 /// Before an operation of the device: lets other actors run, if this thread is one.
-pub(super) fn turn() {
+pub(super) fn turn(op: Op) {
     if let Some((baton, seat)) = SEAT.with_borrow(Clone::clone) {
-        baton.turn(seat);
+        baton.turn(seat, op);
     }
 }
 
@@ -49,8 +49,8 @@ enum Order {
     /// By seed. The holder goes on but for one time in so many: some schedules change at every step, in some an actor
     /// sleeps through the whole life of another.
     Seeded { random: Random, patience: u64 },
-    /// As the test says.
-    Told(Schedule),
+    /// As the test says, before operations of these kinds.
+    Told(Vec<Op>, Schedule),
 }
 
 impl Baton {
@@ -61,10 +61,10 @@ impl Baton {
     }
 
     /// Lets others run before the holder goes on. Who has left the game goes on at once.
-    fn turn(&self, seat: usize) {
+    fn turn(&self, seat: usize, op: Op) {
         self.wait(seat);
         let mut turns = self.turns.lock();
-        if turns.seats.contains(&seat) && turns.is_due() {
+        if turns.seats.contains(&seat) && turns.is_due(op) {
             let seats = turns.seats.clone();
             turns.choose(seats);
             self.passed.notify_all();
@@ -107,18 +107,18 @@ impl Baton {
 
 impl Turns {
     /// Whether another one may be chosen now.
-    fn is_due(&mut self) -> bool {
+    fn is_due(&mut self, op: Op) -> bool {
         match &mut self.order {
             Order::Seeded { random, patience } => random.one_in(*patience),
-            Order::Told(_) => true,
+            Order::Told(ops, _) => ops.contains(&op),
         }
     }
 
     fn choose(&mut self, among: Vec<usize>) {
         let chosen = match &mut self.order {
             Order::Seeded { random, .. } => random.below(among.len() as u64) as usize,
-            Order::Told(_) if among.len() == 1 => 0,
-            Order::Told(schedule) => schedule(among.len()),
+            Order::Told(..) if among.len() == 1 => 0,
+            Order::Told(_, schedule) => schedule(among.len()),
         };
         self.holder = among[chosen];
     }
@@ -142,17 +142,17 @@ impl Drop for Seat<'_> {
     }
 }
 
-pub(super) fn take_turns(sim: &Sim, actors: Vec<Actor<'_>>, schedule: Option<Schedule>) {
+pub(super) fn take_turns(sim: &Sim, actors: Vec<Actor<'_>>, told: Option<(Vec<Op>, Schedule)>) {
     if actors.is_empty() {
         return;
     }
-    let order = schedule.map_or_else(
+    let order = told.map_or_else(
         || {
             let mut random = Random::new(sim.device.lock().random.draw());
             let patience = [1, 2, 4, 16, 64][random.below(5) as usize];
             Order::Seeded { random, patience }
         },
-        Order::Told,
+        |(ops, schedule)| Order::Told(ops, schedule),
     );
     let baton = &Arc::new(Baton::new(order, actors.len()));
     let processes: Vec<_> = actors.iter().map(|_| sim.process()).collect();

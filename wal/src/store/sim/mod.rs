@@ -126,9 +126,10 @@ impl Sim {
         baton::take_turns(self, actors, None);
     }
 
-    /// As [`take_turns`](Self::take_turns), but the test says who goes on, before every operation.
-    pub fn take_turns_as(&self, actors: Vec<Actor<'_>>, schedule: Schedule) {
-        baton::take_turns(self, actors, Some(schedule));
+    /// As [`take_turns`](Self::take_turns), but the test says who goes on, before operations of these kinds, and when
+    /// an actor waits or ends.
+    pub fn take_turns_as(&self, actors: Vec<Actor<'_>>, ops: &[Op], schedule: Schedule) {
+        baton::take_turns(self, actors, Some((ops.to_vec(), schedule)));
     }
 }
 

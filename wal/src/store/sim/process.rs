@@ -101,7 +101,7 @@ impl Process {
         let due: Vec<_> = life.visits.extract_if(.., comes).collect();
         drop(device);
         due.into_iter().for_each(|(_, visit)| visit());
-        baton::turn();
+        baton::turn(op);
         device = self.device.lock();
         device.alive(self.id)?;
         let fault = device.begin(op, self.id, name, detail);

@@ -3,6 +3,7 @@
 mod exhaustive;
 mod flights;
 mod model;
+mod orders;
 mod overlap;
 mod pipeline;
 mod random;
@@ -205,6 +206,27 @@ fn every_promise_holds_while_lanes_bring_groups_to_the_device_at_once() {
         "row: torn",
     ];
     each_seed(overlap::run, &met);
+}
+
+#[test]
+fn every_order_of_a_few_groups_survives_an_end_at_every_operation() {
+    keep_quiet_about_planned_panics();
+    let (tally, began) = (Tally::default(), std::time::Instant::now());
+    orders::run(&tally);
+    println!("{:?}\n{tally}", began.elapsed());
+    tally.must_have_met(&[
+        "device: sync: crash",
+        "device: sync: error",
+        "device: write: crash",
+        "device: write: partly",
+        "ends with groups at the device",
+        "groups that failed beside another",
+        "groups that landed before an earlier one",
+        "groups that overlapped",
+        "groups that overlapped two others",
+        "row: clean",
+        "row: torn",
+    ]);
 }
 
 #[test]
