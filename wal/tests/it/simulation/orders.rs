@@ -21,7 +21,7 @@ struct Case {
 }
 
 /// No record is smaller than one before it, so that none waits for more to come. The last one of the third case needs a
-/// segment of its own.
+/// segment of its own. Of three lanes there are so many orders that nothing else goes wrong in them.
 const CASES: [Case; 5] = [
     Case { lens: &[300, 300], lanes: 2, seals: false },
     Case { lens: &[40, 900, 1600], lanes: 2, seals: false },
@@ -36,7 +36,8 @@ const FAULTS: [Fault; 5] = [Fault::Crash, Fault::Error, Fault::Partly, Fault::Fu
 pub(crate) fn run(tally: &Tally) {
     for case in CASES {
         each_order(case, None, tally);
-        for fault in FAULTS {
+        let faults = if case.lanes > 2 { &[][..] } else { &FAULTS[..] };
+        for &fault in faults {
             let mut point = 1;
             while each_order(case, Some((fault, point)), tally) {
                 point += 1;
@@ -73,9 +74,6 @@ fn each_order(case: Case, fault: Option<(Fault, u64)>, tally: &Tally) -> bool {
         tally.device(&world.sim);
         Flights::default().count(&world.sim.history(), tally);
         if !walk.lock().next() {
-            if number > 1 {
-                eprintln!("{case:?} {fault:?} {number} {:?}", BEGAN.elapsed());
-            }
             return met;
         }
     }
@@ -98,8 +96,10 @@ fn live(world: &World, case: Case, fault: Option<(Fault, u64)>, walk: &Arc<Mutex
     if case.seals {
         actors.push(Box::new(|_| writer.seal()));
     }
-    let walk = walk.clone();
-    world.sim.take_turns_as(actors, &[Op::Write, Op::Sync], Box::new(move |of| walk.lock().choose(of)));
+    // Lanes are all alike, so it does not matter which one begins.
+    let (walk, mut alike) = (walk.clone(), !case.seals);
+    let schedule = move |of| if std::mem::take(&mut alike) { 0 } else { walk.lock().choose(of) };
+    world.sim.take_turns_as(actors, &[Op::Write, Op::Sync], Box::new(schedule));
     world.sim.calm();
     writer.wait_for_all();
     assert!(!writer.waits(), "there is nothing to do, and somebody waits");
@@ -135,4 +135,3 @@ impl Walk {
         true
     }
 }
-static BEGAN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
