@@ -184,6 +184,7 @@ fn every_promise_holds_while_lanes_bring_groups_to_the_device_at_once() {
     let met = [
         "crash points",
         "ends with groups at the device",
+        "full disks",
         "groups that failed beside another",
         "groups that landed before an earlier one",
         "groups that overlapped",

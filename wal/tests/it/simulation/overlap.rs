@@ -95,7 +95,7 @@ struct Caller<'a> {
 
 impl Caller<'_> {
     fn live(&mut self) {
-        let calls = 4 + self.lives.random.below(40);
+        let calls = 4 + self.lives.random.below(30);
         for _ in 0..calls {
             self.lives.time_passes();
             if self.lives.random.one_in(25) {
@@ -113,12 +113,14 @@ impl Caller<'_> {
     fn call(&mut self) {
         let (lives, writer) = (&mut *self.lives, &mut *self.writer);
         match lives.random.below(60) {
-            0..30 => {
-                let len =
-                    if lives.random.one_in(12) { lives.len() } else { lives.random.below(400) as usize };
-                writer.append(len);
+            0..26 => {
+                for _ in 0..1 + lives.random.below(4) {
+                    let any = lives.random.one_in(16);
+                    let len = if any { lives.len() } else { 100 + lives.random.below(300) as usize };
+                    writer.append(len);
+                }
             }
-            30..34 => drop(writer.turn()),
+            26..34 => drop(writer.turn()),
             34 => writer.wait(),
             35..42 => {
                 for _ in 0..lives.random.below(4) {
@@ -162,6 +164,23 @@ impl Caller<'_> {
         sim.set_capacity(Some(taken + self.lives.random.below(90_000)));
         for _ in 0..3 {
             self.writer.append(3_000 + self.lives.random.below(5_000) as usize);
+            self.lives.world.clock.wait_for_others();
+        }
+        if self.writer.log().waits_for_room().is_none() {
+            return;
+        }
+        self.lives.world.tally.count("full disks");
+        // There is room again, at once or while the writer tries, and the next thing comes before it knows.
+        let (sim, at) = (self.lives.world.sim.clone(), 1 + self.lives.random.below(4));
+        self.writer.process.before_operation(at, move || sim.set_capacity(None));
+        for _ in 0..self.lives.random.below(4) {
+            self.lives.world.clock.wait_for_others();
+        }
+        match self.lives.random.below(4) {
+            0 => drop(self.writer.retire(Time::MAX)),
+            1 => self.writer.seal(),
+            2 if self.lives.random.one_in(3) => self.writer.close(),
+            _ => {}
         }
     }
 
