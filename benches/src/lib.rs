@@ -2,9 +2,13 @@
 //!
 //! A figure of them says nothing without the machine, the file system and the command: see the README beside this.
 
+mod writing;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub use writing::Writing;
 
 use headwater_wal::store::{Local, Store};
 use headwater_wal::{Compression, Log, Options, Position, Result, Time};
@@ -16,6 +20,12 @@ pub const DIR: &str = "HEADWATER_BENCH_DIR";
 /// The folder to bench in: what [`DIR`] says, or else `default`.
 pub fn folder(default: &str) -> PathBuf {
     std::env::var_os(DIR).map_or_else(|| default.into(), PathBuf::from)
+}
+
+/// A folder of a bench's own, which goes with it.
+fn place(folder: &Path) -> TempDir {
+    let dir = tempfile::tempdir_in(folder);
+    dir.unwrap_or_else(|error| panic!("no folder to bench in: {DIR}={} {error}", folder.display()))
 }
 
 /// A log on local disk in a folder of its own, which goes with it.
@@ -30,9 +40,7 @@ impl Bench {
     /// A new log below a folder. Its durability is `Power`, and it does not compress, so that a record's size is what
     /// goes to the disk.
     pub fn new(folder: &Path, record_bytes: usize) -> Result<Bench> {
-        let dir = tempfile::tempdir_in(folder);
-        let dir =
-            dir.unwrap_or_else(|error| panic!("no folder to bench in: {DIR}={} {error}", folder.display()));
+        let dir = place(folder);
         let store: Arc<dyn Store> = Arc::new(Local::open(dir.path().join("log"))?);
         let options = Options::default().compression(Compression::Off);
         let log = Log::open(store, options)?.start(Position::START)?;
@@ -63,7 +71,10 @@ impl Bench {
     pub fn fill(&self, records: u64) {
         let payload = vec![0x5A; self.record_bytes];
         let append = |number| self.log.append(Time(number), payload.clone()).expect("an append");
-        let last = (0..records).map(append).last();
+        let mut last = None;
+        for number in 0..records {
+            last = Some(append(number));
+        }
         if let Some(ticket) = last {
             ticket.wait().expect("an acknowledgement");
         }

@@ -17,7 +17,9 @@ use super::ticket::{Slot, Waiter};
 use crate::clock::{Clock, Time};
 use crate::error::{Error, Kind, Result};
 use crate::format::{Durability, Handle, Position, Unsettled};
-use crate::log::{Chain, Failed, Flight, Options, Prepared, Segment, Started, Survey, Writer, sweep};
+use crate::log::{
+    Chain, Failed, Flight, Options, Prepared, Segment, Started, Survey, Unsynced, Writer, sweep,
+};
 use crate::store::{Room, Store};
 
 /// The most groups that are at the device at once.
@@ -51,9 +53,9 @@ pub(crate) struct Core {
     /// What opening found.
     pub(super) survey: Survey,
     desk: Mutex<Desk>,
-    /// What the next segment's room is to be made of.
-    pub(super) ahead: Mutex<Ahead>,
-    pub(super) ahead_wanted: Condvar,
+    /// What is done aside, off everybody's path.
+    pub(super) errands: Mutex<Errands>,
+    pub(super) errand: Condvar,
     clock: Arc<dyn Clock>,
     time_base: Time,
     elapsed_base: Duration,
@@ -95,10 +97,13 @@ struct Party {
     frames: u64,
 }
 
-/// What is asked of the thread that makes room ahead.
+/// What is asked of the thread that does things aside.
 #[derive(Debug, Default)]
-pub(super) struct Ahead {
-    pub(super) wanted: Option<(u64, Room)>,
+pub(super) struct Errands {
+    /// Room for the next segment.
+    pub(super) room: Option<(u64, Room)>,
+    /// A sync of what a `Process` log has written.
+    pub(super) sync: Option<Unsynced>,
     pub(super) over: bool,
 }
 
@@ -133,8 +138,8 @@ impl Core {
             view: RwLock::new(chain),
             survey,
             desk: Mutex::new(Desk { writer: Some(writer), flying: VecDeque::new(), departures: 0 }),
-            ahead: Mutex::default(),
-            ahead_wanted: Condvar::new(),
+            errands: Mutex::default(),
+            errand: Condvar::new(),
             time_base: wall.max(before),
             elapsed_base: clock.elapsed(),
             clock,
@@ -151,8 +156,9 @@ impl Core {
 
     /// Has the room of the first segment made while nobody waits for it.
     pub(super) fn get_ready(&self) {
-        let ahead = self.desk().writer.as_mut().and_then(Writer::wants_ahead);
-        self.ask_ahead(ahead);
+        if let Some(writer) = self.desk().writer.as_mut() {
+            self.send(writer);
+        }
     }
 
     /// Waits for the desk. Who sits there may be at the device: in a stepped log it has to get its turn.
@@ -316,7 +322,7 @@ impl Core {
             return Turn::Did;
         }
         self.show(writer);
-        let ahead = writer.wants_ahead();
+        self.send(writer);
         let mut woken = {
             let mut queue = self.queue.lock();
             queue.full = None;
@@ -328,7 +334,6 @@ impl Core {
             woken.extend(slots.into_iter().zip(handles).filter_map(|(slot, handle)| slot.set(Ok(handle))));
         }
         drop(desk);
-        self.ask_ahead(ahead);
         self.wake(woken);
         Turn::Did
     }
@@ -420,13 +425,25 @@ impl Core {
                 return Duration::MAX;
             }
         }
-        self.ask_ahead(writer.wants_ahead());
+        self.send(writer);
         match writer.active_since() {
             None => Duration::MAX,
             Some(since) => {
                 let due = since.after(self.options.segment_age);
                 Duration::from_millis(due.0.saturating_sub(now.0).max(1))
             }
+        }
+    }
+
+    /// Takes in that a sync came to its end beside everything else.
+    pub(super) fn synced(&self, unsynced: &Unsynced, outcome: Result<(), Failed>) {
+        let mut desk = self.desk();
+        match (outcome, desk.writer.as_mut()) {
+            (Ok(()), Some(writer)) => writer.synced(unsynced),
+            (Err(failed), Some(_)) => {
+                self.fail(desk, &failed.into_error(), Vec::new(), Vec::new());
+            }
+            (_, None) => {}
         }
     }
 
@@ -451,6 +468,10 @@ impl Core {
                     self.fail(desk, &error, Vec::new(), Vec::new());
                     desk = self.desk();
                 }
+            }
+            if let Some(append) = self.store.append().filter(|_| !self.stepped) {
+                // What was made ahead is not needed; who owns the place next removes it otherwise.
+                let _ = caught(|| Ok(append.ahead(0, Room::Written)?));
             }
         }
         let mut queue = self.queue.lock();
@@ -651,7 +672,7 @@ fn refusal(error: &Error, place: Unsettled) -> Error {
 }
 
 /// Does something at the device; a panic in it is a failure.
-fn caught<T>(work: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
+pub(super) fn caught<T>(work: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let said = panic
             .downcast_ref::<&str>()

@@ -1,16 +1,16 @@
-//! The log's own threads: lanes, of which more come as more is in flight, and one that makes the next segment's room.
+//! The log's own threads: lanes, of which more come as more is in flight, and one for what is done aside: making the next
+//! segment's room, and the syncs of a `Process` log.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::core::{Core, Turn};
+use super::core::{Core, Turn, caught};
 use super::queue::Life;
 use crate::error::{Error, Kind, Result};
-use crate::store::Room;
+use crate::log::{Failed, Writer};
 
 /// How long a lane waits before it asks a full disk again, at first and in the end.
 const FULL_RETRY: Duration = Duration::from_millis(20);
@@ -26,12 +26,12 @@ const DOZES: u32 = 20;
 pub(super) struct Crew(Mutex<Vec<JoinHandle<()>>>);
 
 impl Crew {
-    /// Starts the first lane, and the thread that makes room ahead.
+    /// Starts the first lane, and the thread for what is done aside.
     pub(super) fn start(core: &Arc<Core>) -> Result<Arc<Crew>> {
         let crew = Arc::new(Crew::default());
         if core.store.append().is_some() {
-            let maker = core.clone();
-            crew.hire("headwater-ahead", move || maker.make_ahead())?;
+            let aside = core.clone();
+            crew.hire("headwater-aside", move || aside.run_errands())?;
         }
         let first = (core.clone(), crew.clone());
         match crew.hire("headwater-writer", move || first.0.run(&first.1, 0)) {
@@ -58,8 +58,8 @@ impl Crew {
     /// Waits until all have ended, which they do when the log is closing or has failed.
     pub(super) fn end(&self, core: &Core) {
         core.work.notify_all();
-        core.ahead.lock().over = true;
-        core.ahead_wanted.notify_all();
+        core.errands.lock().over = true;
+        core.errand.notify_all();
         // One that is about to end may have started another.
         while let Some(thread) = { self.0.lock().pop() } {
             // A panic at the device was caught and told long before.
@@ -157,30 +157,39 @@ impl Core {
         !matches!(queue.life, Life::Closing) || queue.wants_to_retire()
     }
 
-    /// Asks for the next segment's room to be made.
-    pub(super) fn ask_ahead(&self, wanted: Option<(u64, Room)>) {
-        if wanted.is_some() && !self.is_stepped() {
-            self.ahead.lock().wanted = wanted;
-            self.ahead_wanted.notify_one();
+    /// Sends out for what the writer wants done aside.
+    pub(super) fn send(&self, writer: &mut Writer) {
+        if self.is_stepped() {
+            return;
+        }
+        let (room, sync) = (writer.wants_ahead(), writer.wants_sync());
+        if room.is_some() || sync.is_some() {
+            let mut errands = self.errands.lock();
+            errands.room = room.or(errands.room);
+            errands.sync = sync.or(errands.sync.take());
+            self.errand.notify_one();
         }
     }
 
-    /// The life of the thread that makes room ahead. What goes wrong here goes wrong again when the room is needed, and
-    /// is told then.
-    fn make_ahead(&self) {
+    /// The life of the thread that does things aside.
+    fn run_errands(&self) {
         loop {
-            let (len, room) = {
-                let mut ahead = self.ahead.lock();
-                loop {
-                    match ahead.wanted.take() {
-                        _ if ahead.over => return,
-                        Some(wanted) => break wanted,
-                        None => self.ahead_wanted.wait(&mut ahead),
-                    }
+            let (room, sync) = {
+                let mut errands = self.errands.lock();
+                while errands.room.is_none() && errands.sync.is_none() && !errands.over {
+                    self.errand.wait(&mut errands);
                 }
+                if errands.over {
+                    return;
+                }
+                (errands.room.take(), errands.sync.take())
             };
-            if let Some(append) = self.store.append() {
-                let _ = catch_unwind(AssertUnwindSafe(|| append.ahead(len, room)));
+            if let Some(unsynced) = sync {
+                self.synced(&unsynced, caught(|| unsynced.sync()));
+            }
+            if let (Some((len, room)), Some(append)) = (room, self.store.append()) {
+                // What goes wrong here goes wrong again when the room is needed, and is told then.
+                let _ = caught(|| append.ahead(len, room).map_err(Failed::from));
             }
         }
     }

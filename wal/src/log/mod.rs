@@ -24,5 +24,5 @@ pub use survey::{Aside, Because, Damage, Survey, Torn};
 pub(crate) use flight::Flight;
 pub(crate) use read::{locate, read, read_at};
 pub(crate) use record::Prepared;
-pub(crate) use segment::{Failed, Writer};
+pub(crate) use segment::{Failed, Unsynced, Writer};
 pub(crate) use start::{Given, Started, start, sweep};

@@ -77,7 +77,8 @@ impl Options {
         /// unless said otherwise.
         durability: Durability;
         /// How long a segment gets before the next one begins: 64 MiB, from 8 KiB to 1 TiB. A larger record gets a segment
-        /// of its own. Whole segments are what is retired, and what a disk must have room for.
+        /// of its own. Whole segments are what is retired, and what a disk must have room for: the one that grows, and the
+        /// next one, which is made ahead.
         segment_bytes: u64;
         /// How old a segment gets, by the engine's time, before it is sealed, also an idle one: an hour.
         segment_age: Duration;

@@ -48,6 +48,23 @@ impl From<Error> for Failed {
     }
 }
 
+/// So much a `Process` log writes before it has it synced aside. Then little is left to sync when a segment is sealed.
+const SYNC_ASIDE_BYTES: u64 = 8 << 20;
+
+/// What a `Process` log has written and not synced.
+#[derive(Debug)]
+pub(crate) struct Unsynced {
+    tail: Arc<dyn Tail>,
+    /// Where it ends.
+    end: Position,
+}
+
+impl Unsynced {
+    pub(crate) fn sync(&self) -> Result<(), Failed> {
+        Ok(self.tail.sync()?)
+    }
+}
+
 /// The segment that grows.
 struct Active {
     tail: Arc<dyn Tail>,
@@ -92,6 +109,7 @@ pub(crate) struct Writer {
     /// Groups that have a place and have not landed.
     flying: usize,
     ahead_asked: bool,
+    sync_asked: bool,
     active: Option<Active>,
     dead: bool,
 }
@@ -124,6 +142,7 @@ impl Writer {
             reserve: 0,
             flying: 0,
             ahead_asked: false,
+            sync_asked: false,
             active: None,
             dead: false,
         }
@@ -354,6 +373,23 @@ impl Writer {
         }
         self.ahead_asked = true;
         Some((self.options.segment_bytes, self.room()))
+    }
+
+    /// What is to be synced aside now, if there is much of it. Says so once, until it was.
+    pub(crate) fn wants_sync(&mut self) -> Option<Unsynced> {
+        let much = self.end.since(self.acked) >= SYNC_ASIDE_BYTES.min(self.options.segment_bytes / 4);
+        if self.options.durability == Durability::Power || !much || self.sync_asked {
+            return None;
+        }
+        let tail = self.active.as_ref()?.tail.clone();
+        self.sync_asked = true;
+        Some(Unsynced { tail, end: self.end })
+    }
+
+    /// Everything below was synced aside.
+    pub(crate) fn synced(&mut self, unsynced: &Unsynced) {
+        self.sync_asked = false;
+        self.acked = self.acked.max(unsynced.end);
     }
 
     fn room(&self) -> Room {

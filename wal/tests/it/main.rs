@@ -1,5 +1,6 @@
 //! The package's integration tests, in one binary.
 
+mod ahead;
 mod every_byte;
 mod floors;
 mod format;

@@ -102,6 +102,7 @@ impl Fresh {
         if len == 0 {
             return Ok(());
         }
+        self.direct = Direct::open(&self.own.dir, &self.own.leaf, buffers);
         loop {
             match rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::empty(), 0, len) {
                 Ok(()) => return Ok(()),

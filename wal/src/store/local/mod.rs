@@ -3,7 +3,9 @@
 //! What is assumed of the file system, so that a reader can disagree: a file's sync makes its bytes and its length
 //! durable, or fails; a directory's sync does so for the names in it; giving a file a free name happens whole or not
 //! at all. ext4, xfs and btrfs on a disk that obeys flushes do. A file system in memory outlives a kill, never a
-//! power cut, whatever [`Store::survives`] says here. On a disk that compresses or deduplicates, or copies on
+//! power cut, whatever [`Store::survives`] says here. A write past the page cache that is durable on return
+//! (`O_DIRECT`, `RWF_DSYNC`) is so when the device has flushed; where the file system has no such way, the cache is
+//! used and synced. On a disk that compresses or deduplicates, or copies on
 //! write, zeros written ahead keep no room: there a write into a created file can still fail for want of it. On a
 //! network file system the lock may be lost without a word, so what two machines share is not a local disk.
 //!

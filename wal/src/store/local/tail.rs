@@ -19,6 +19,11 @@ use crate::store::{OFFSET_TOO_LARGE, TRIM_GROWS, Tail};
 #[cfg(target_os = "linux")]
 const PARTS_MAX: usize = 1024;
 
+/// A write of so many bytes goes past the page cache also if it need not be durable.
+const DIRECT_BYTES: usize = 256 * 1024;
+
+const WRITING: &str = "write to the file";
+
 /// An open file that is written and synced.
 ///
 /// Linux reports a failed write-back once to each opening of a file, at the next sync through it, and then calls the
@@ -67,7 +72,14 @@ impl Tail for Growing {
     fn write(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
         self.must_be_good()?;
         self.must_fit(offset, parts)?;
-        write_all(&self.file, offset, parts).map_err(|cause| self.fail("write to the file", cause))
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        // What is long costs more in the page cache than on the way to the device.
+        if let Some(direct) = self.direct.as_ref().filter(|_| len >= DIRECT_BYTES)
+            && direct.write(offset, parts, false).map_err(|cause| self.fail(WRITING, cause.into()))?
+        {
+            return Ok(());
+        }
+        write_all(&self.file, offset, parts).map_err(|cause| self.fail(WRITING, cause))
     }
 
     fn sync(&self) -> Result<()> {
