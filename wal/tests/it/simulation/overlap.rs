@@ -44,7 +44,7 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
     Flights::default().count(&world.sim.history(), tally);
 }
 
-/// One life: who calls, and beside it two to four lanes.
+/// One life: who calls, and beside it one to three lanes. Who calls and waits is another one.
 fn live(lives: &mut Lives, writer: &mut Writer) {
     let lanes: Vec<_> = (0..1 + lives.random.below(3)).map(|_| writer.lane()).collect();
     let (sim, ended, calm) = (lives.world.sim.clone(), AtomicBool::new(false), AtomicBool::new(true));
