@@ -454,10 +454,10 @@ impl Core {
         // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
         let woken = self.queue.lock().closing();
         self.wake(woken);
-        while matches!(self.turn(), Turn::Did | Turn::Busy) {
-            self.until_landed();
+        while matches!(self.turn(), Turn::Did | Turn::Busy) && self.until_landed() {}
+        if !self.until_landed() {
+            return;
         }
-        self.until_landed();
         let mut desk = self.desk();
         let Some(writer) = desk.writer.as_mut() else { return };
         let failed = matches!(self.queue.lock().life, Life::Failed(_));
@@ -489,14 +489,18 @@ impl Core {
         self.wake(jobs.into_iter().filter_map(|job| job.refuse(error.clone())));
     }
 
-    fn until_landed(&self) {
+    /// Waits until nothing is at the device. `false`: never, since who was there with a stepped log's group is gone, by a
+    /// panic of a test's own.
+    fn until_landed(&self) -> bool {
         let mut queue = self.queue.lock();
         while queue.flying > 0 {
-            let waited = self.stepped && MutexGuard::unlocked(&mut queue, || self.clock.wait_for_others());
-            if !waited {
+            if !self.stepped {
                 self.landed.wait(&mut queue);
+            } else if !MutexGuard::unlocked(&mut queue, || self.clock.wait_for_others()) {
+                return false;
             }
         }
+        true
     }
 
     /// Brings what readers see up to what the writer has done.
