@@ -455,10 +455,16 @@ impl Core {
         let woken = self.queue.lock().closing();
         self.wake(woken);
         while matches!(self.turn(), Turn::Did | Turn::Busy) && self.until_landed() {}
-        if !self.until_landed() {
-            return;
-        }
-        let mut desk = self.desk();
+        let mut desk = loop {
+            if !self.until_landed() {
+                return;
+            }
+            let desk = self.desk();
+            // On a full disk records may be left, and who waits for one may have brought it to the device since.
+            if desk.flying.is_empty() {
+                break desk;
+            }
+        };
         let Some(writer) = desk.writer.as_mut() else { return };
         let failed = matches!(self.queue.lock().life, Life::Failed(_));
         if !failed {
