@@ -13,6 +13,9 @@ use super::tally::Tally;
 use super::world::{End, World, replayable};
 use super::writer::{Lane, Writer};
 
+/// The longest record where segments are wide.
+const WIDE_BYTES: usize = 8_000;
+
 /// Runs the lives of this seed.
 pub(crate) fn run(seed: u64, tally: &Tally) {
     let mut random = Random::new(seed);
@@ -21,13 +24,24 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
     let options = options(&mut random, durability)
         .group_bytes_max([1, 300, 600, 1500][random.below(4) as usize])
         .in_flight_bytes_max([1, 64 << 10][random.below(2) as usize]);
+    // More fits into a wide segment than may be at the device at once, so that the bound is what holds groups back.
+    let wide = random.one_in(4);
+    let options = if wide {
+        options
+            .segment_bytes(64 << 10)
+            .record_bytes_max(WIDE_BYTES as u32)
+            .in_flight_bytes_max(1)
+            .group_bytes_max(1)
+    } else {
+        options
+    };
     let world = World::new(true, seed, options, durability, tally);
     world.sim.keep_history();
     replayable(&format!("HEADWATER_SEED={seed}"), &world, || {
         let mut lives = Lives::new(world.share(), random);
         for _ in 0..1 + lives.random.below(3) {
             let mut writer = world.recover();
-            live(&mut lives, &mut writer);
+            live(&mut lives, &mut writer, wide);
             end(&mut lives, writer);
             world.honest();
         }
@@ -45,10 +59,10 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
 }
 
 /// One life: who calls, and beside it one to three lanes. Who calls and waits is another one.
-fn live(lives: &mut Lives, writer: &mut Writer) {
+fn live(lives: &mut Lives, writer: &mut Writer, wide: bool) {
     let lanes: Vec<_> = (0..1 + lives.random.below(3)).map(|_| writer.lane()).collect();
     let (sim, ended, calm) = (lives.world.sim.clone(), AtomicBool::new(false), AtomicBool::new(true));
-    let mut caller = Caller { lives, writer, ended: &ended, calm: &calm };
+    let mut caller = Caller { lives, writer, wide, ended: &ended, calm: &calm };
     let mut actors: Vec<Actor<'_>> = vec![Box::new(move |_| caller.live())];
     for lane in lanes {
         let ended = &ended;
@@ -88,6 +102,7 @@ fn end(lives: &mut Lives, mut writer: Writer) {
 struct Caller<'a> {
     lives: &'a mut Lives,
     writer: &'a mut Writer,
+    wide: bool,
     ended: &'a AtomicBool,
     /// Nothing went wrong in this life, but that the disk was full.
     calm: &'a AtomicBool,
@@ -117,7 +132,7 @@ impl Caller<'_> {
                 for _ in 0..1 + lives.random.below(4) {
                     let any = lives.random.one_in(16);
                     let len = if any { lives.len() } else { 100 + lives.random.below(300) as usize };
-                    writer.append(len);
+                    writer.append(if self.wide { WIDE_BYTES - len % 900 } else { len });
                 }
             }
             26..34 => drop(writer.turn()),
