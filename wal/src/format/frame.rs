@@ -1,7 +1,7 @@
 //! The frame: one record as it lies in a file.
 
 use super::handle::Position;
-use super::seed::{Life, set_u32, set_u64, u32_at, u64_at};
+use super::seed::{Life, Seed, set_u32, set_u64, u32_at, u64_at};
 use crate::clock::Time;
 
 /// The length of a frame header.
@@ -9,6 +9,9 @@ pub const FRAME_HEADER_BYTES: u64 = 32;
 
 /// The longest payload that the format can hold, stored or raw.
 pub const PAYLOAD_BYTES_LIMIT: u32 = 1 << 30;
+
+/// No frame has more zeros behind its payload.
+pub const PADDING_BYTES_MAX: usize = 7;
 
 const LEN: usize = 32;
 pub(super) const MARK: u8 = 0xF7; // never zero, so that zeros are never a frame
@@ -110,12 +113,18 @@ impl FrameHeader {
 
     /// Reads a frame header and its checksum; conditions F1 to F4 of the [specification](super).
     pub fn decode(life: Life, position: Position, bytes: &[u8]) -> Option<(Self, u32)> {
+        Self::decode_seeded(life.seed(), position, bytes)
+    }
+
+    /// The same for who has the life's seed.
+    #[inline(always)]
+    pub fn decode_seeded(seed: Seed, position: Position, bytes: &[u8]) -> Option<(Self, u32)> {
         let bytes = bytes.get(..LEN)?; // F1
         if bytes[AT_MARK] != MARK {
             return None; // F2
         }
         let check = u32_at(bytes, 0);
-        if check != life.check(position, &bytes[AT_MARK..]) {
+        if check != seed.check(position, &bytes[AT_MARK..]) {
             return None; // F3
         }
         let codec = match bytes[AT_CODEC] & CODEC_MASK {

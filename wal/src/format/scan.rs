@@ -15,7 +15,7 @@ use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader};
 use super::group::{self, GROUP_HEADER_BYTES, GroupHeader};
 use super::handle::{Handle, Position};
 use super::header::Header;
-use super::seed::{Life, all_zero, last_nonzero, u32_at};
+use super::seed::{Life, Seed, all_zero, last_nonzero, u32_at};
 
 /// The most bytes that a walk asks its source for at once.
 pub const WINDOW_BYTES: usize = 64 * 1024;
@@ -34,6 +34,37 @@ pub trait Source {
     fn file_len(&self) -> u64;
     /// The bytes from `offset` on: `len` of them, or as many as the file has. `len` is at most [`WINDOW_BYTES`].
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Self::Error>;
+
+    /// The `len` bytes from `offset` on, if they need not be fetched. A source may always say that they must be.
+    fn held(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let _ = (offset, len);
+        None
+    }
+
+    /// Whether there are `len` bytes from `offset` on and they have this CRC-32C. Window by window here; a source that
+    /// hands the bytes out afterwards keeps them.
+    fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool, Self::Error> {
+        sum_by_windows(self, offset, len, check)
+    }
+}
+
+/// What [`Source::sum_to`] answers, of a source that keeps nothing.
+pub fn sum_by_windows<S: Source + ?Sized>(
+    source: &mut S,
+    offset: u64,
+    len: u32,
+    check: u32,
+) -> Result<bool, S::Error> {
+    let (mut from, end, mut sum) = (offset, offset + u64::from(len), 0);
+    while from < end {
+        let part = source.bytes(from, window(from, end))?;
+        if part.is_empty() {
+            return Ok(false);
+        }
+        sum = crc32c::crc32c_append(sum, part);
+        from += part.len() as u64;
+    }
+    Ok(sum == check)
 }
 
 impl Source for &[u8] {
@@ -46,6 +77,11 @@ impl Source for &[u8] {
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], Infallible> {
         let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
         Ok(&self[from..from.saturating_add(len).min(self.len())])
+    }
+
+    fn held(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let from = usize::try_from(offset).ok()?;
+        self.get(from..from.checked_add(len)?)
     }
 }
 
@@ -225,6 +261,7 @@ enum Found {
 pub struct Walk<S> {
     source: S,
     life: Life,
+    seed: Seed,
     base: Position,
     len: u64,
     offset: u64,
@@ -240,7 +277,7 @@ impl<S: Source> Walk<S> {
     /// Over a file that begins at `base`, from `offset`, where a group or the footer begins.
     pub fn from(source: S, life: Life, base: Position, offset: u64) -> Self {
         let len = source.file_len().min(FILE_BYTES_LIMIT);
-        Walk { source, life, base, len, offset, place: Place::BetweenGroups }
+        Walk { source, life, seed: life.seed(), base, len, offset, place: Place::BetweenGroups }
     }
 
     /// The source, for reading what the walk has come upon. What is read now is not what was verified then: verify it
@@ -273,6 +310,42 @@ impl<S: Source> Walk<S> {
         }
     }
 
+    /// The next thing, if it is a frame that lies wholly in what the source holds, and nothing about it is unusual: what
+    /// [`next`](Walk::next) would answer, in a fraction of the time. Else the walk stays where it is, and `next` says
+    /// what is there.
+    ///
+    /// A record of 1 KiB is checksummed in 35 ns: every move of what is known of it through memory shows beside that.
+    #[inline(always)]
+    pub fn next_in_turn(&mut self) -> Option<Frame> {
+        let Place::InGroup(group) = &mut self.place else { return None };
+        let at = self.offset;
+        if group.next_index == group.count || at >= group.frames_end || group.end > self.len {
+            return None;
+        }
+        let position = self.base.plus(at);
+        let head = self.source.held(at, FRAME_HEADER_BYTES as usize)?;
+        let (header, check) = FrameHeader::decode_seeded(self.seed, position, head)?;
+        let (from, end) = (at + FRAME_HEADER_BYTES, at + header.frame_len());
+        if !group.awaits(&header, end) {
+            return None;
+        }
+        let payload_end = from + u64::from(header.stored_len);
+        let padding = self.source.held(payload_end, (end - payload_end) as usize)?;
+        if !padding.iter().all(|&byte| byte == 0)
+            || self.source.held(from, header.stored_len as usize).is_none()
+        {
+            return None;
+        }
+        if !matches!(self.source.sum_to(from, header.stored_len, header.payload_check), Ok(true)) {
+            return None;
+        }
+        group.next_index = header.index + 1;
+        group.after_gap = false;
+        self.offset = end;
+        Some(Frame { at: position, header, check, in_group: true })
+    }
+
+    #[inline]
     fn step(&mut self, place: Place) -> Result<Option<Seen>, S::Error> {
         match place {
             Place::BetweenGroups => self.between_groups(),
@@ -374,14 +447,15 @@ impl<S: Source> Walk<S> {
         Ok(index.verifies() && stated == Some(footer.footer_len())) // T6, T8
     }
 
+    #[inline]
     fn in_group(&mut self, mut group: InGroup) -> Result<Option<Seen>, S::Error> {
-        let (at, len, life) = (self.offset, self.len, self.life);
+        let (at, len) = (self.offset, self.len);
         let (position, frames_end) = (self.position(at), group.frames_end.min(len));
         if group.next_index == group.count || at >= frames_end {
             return self.behind_frames(&group);
         }
         let head = self.source.bytes(at, FRAME_HEADER_BYTES as usize)?;
-        let Some((header, check)) = FrameHeader::decode(life, position, head) else {
+        let Some((header, check)) = FrameHeader::decode_seeded(self.seed, position, head) else {
             let found = match self.search(at, frames_end, false)? {
                 Found::At(found) => found,
                 Found::Nothing { .. } => frames_end,
@@ -435,25 +509,18 @@ impl<S: Source> Walk<S> {
     }
 
     /// Whether the payload of the frame here, whose header this is, and the zeros behind it verify; window by window.
+    #[inline]
     fn payload_verifies(&mut self, header: &FrameHeader) -> Result<bool, S::Error> {
-        let mut from = self.offset + FRAME_HEADER_BYTES;
+        let from = self.offset + FRAME_HEADER_BYTES;
         let (payload_end, end) = (from + u64::from(header.stored_len), self.offset + header.frame_len());
-        if end > self.len {
-            return Ok(false);
+        if end > self.len || !self.source.sum_to(from, header.stored_len, header.payload_check)? {
+            return Ok(false); // F5
         }
-        let mut check = 0;
-        while from < payload_end {
-            let part = self.source.bytes(from, window(from, payload_end))?;
-            if part.is_empty() {
-                return Ok(false);
-            }
-            check = crc32c::crc32c_append(check, part);
-            from += part.len() as u64;
+        if payload_end == end {
+            return Ok(true);
         }
         let padding = self.source.bytes(payload_end, (end - payload_end) as usize)?;
-        Ok(check == header.payload_check // F5
-            && padding.len() as u64 == end - payload_end
-            && all_zero(padding)) // F6
+        Ok(padding.len() as u64 == end - payload_end && all_zero(padding)) // F6
     }
 
     /// The first offset behind `from`, in steps of eight bytes, where a frame header, or unless we are in a group a
@@ -508,6 +575,7 @@ impl<S: Source> Walk<S> {
 impl InGroup {
     /// Whether a frame with this header, which would end at `end`, is the one that the group should have here: the
     /// next, or after a gap any later one; and those behind it still have room, or the last one ends the frames.
+    #[inline]
     fn awaits(&self, header: &FrameHeader, end: u64) -> bool {
         let in_turn = header.index == self.next_index || (self.after_gap && header.index > self.next_index);
         let Some(behind) = self.count.checked_sub(header.index).and_then(|left| left.checked_sub(1)) else {

@@ -17,11 +17,39 @@ impl Life {
     /// It is CRC-32C, continued from the CRC-32C of identity, epoch and position (eight bytes each): a right thing in
     /// a wrong place does not verify.
     pub fn check(self, position: Position, bytes: &[u8]) -> u32 {
-        let mut seed = [0; 24];
-        seed[0..8].copy_from_slice(&self.identity.to_le_bytes());
-        seed[8..16].copy_from_slice(&self.epoch.to_le_bytes());
-        seed[16..24].copy_from_slice(&position.0.to_le_bytes());
-        crc32c::crc32c_append(crc32c::crc32c(&seed), bytes)
+        self.seed().check(position, bytes)
+    }
+
+    /// What every checksum of this life begins with, worked out once.
+    pub fn seed(self) -> Seed {
+        let mut bytes = [0; 16];
+        bytes[0..8].copy_from_slice(&self.identity.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.epoch.to_le_bytes());
+        Seed(crc32c::crc32c(&bytes))
+    }
+}
+
+const PIECE_BYTES: usize = 48; // a position, and a group header from its length on
+
+#[repr(align(8))]
+struct Piece([u8; PIECE_BYTES]);
+
+/// The beginning of every checksum of one [`Life`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seed(u32);
+
+impl Seed {
+    /// The checksum of `bytes` that lie at `position`: see [`Life::check`].
+    #[inline]
+    pub fn check(self, position: Position, bytes: &[u8]) -> u32 {
+        // Headers are short: in one piece that begins on a word they take one call and half the time.
+        let mut piece = Piece([0; PIECE_BYTES]);
+        let Some(room) = piece.0.get_mut(8..8 + bytes.len()) else {
+            return crc32c::crc32c_append(crc32c::crc32c_append(self.0, &position.0.to_le_bytes()), bytes);
+        };
+        room.copy_from_slice(bytes);
+        piece.0[..8].copy_from_slice(&position.0.to_le_bytes());
+        crc32c::crc32c_append(self.0, &piece.0[..8 + bytes.len()])
     }
 }
 

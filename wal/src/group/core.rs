@@ -56,6 +56,9 @@ pub(crate) struct Core {
     /// What is done aside, off everybody's path.
     pub(super) errands: Mutex<Errands>,
     pub(super) errand: Condvar,
+    /// Held while room is made aside, and while a retirement may need the reserve: on a full disk the one would take what
+    /// is given free for the other.
+    pub(super) making_room: Mutex<()>,
     clock: Arc<dyn Clock>,
     time_base: Time,
     elapsed_base: Duration,
@@ -140,6 +143,7 @@ impl Core {
             desk: Mutex::new(Desk { writer: Some(writer), flying: VecDeque::new(), departures: 0 }),
             errands: Mutex::default(),
             errand: Condvar::new(),
+            making_room: Mutex::new(()),
             time_base: wall.max(before),
             elapsed_base: clock.elapsed(),
             clock,
@@ -208,7 +212,10 @@ impl Core {
         let Some(writer) = desk.writer.as_mut() else { return Turn::Over };
         let done = match &jobs[..] {
             [Job::Seal(_)] => caught(|| writer.seal(self.now()).map(Done::Sealed)),
-            [Job::Retire(before, _)] => caught(|| self.retire(writer, *before).map(Done::Retired)),
+            [Job::Retire(before, _)] => caught(|| {
+                let _alone = self.making_room.lock();
+                self.retire(writer, *before).map(Done::Retired)
+            }),
             _ => return self.depart(desk, jobs),
         };
         self.show(writer);

@@ -189,6 +189,7 @@ impl Core {
             }
             if let (Some((len, room)), Some(append)) = (room, self.store.append()) {
                 // What goes wrong here goes wrong again when the room is needed, and is told then.
+                let _alone = self.making_room.lock();
                 let _ = caught(|| append.ahead(len, room).map_err(Failed::from));
             }
         }

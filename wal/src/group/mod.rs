@@ -17,7 +17,7 @@ use self::lane::Crew;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::{Handle, Position, Unsettled};
-use crate::log::{Chain, Prepared, Record, Replay, Survey, locate, read, read_at};
+use crate::log::{Chain, Kept, Many, Prepared, Record, Replay, Survey, locate, read, read_at};
 use bytes::Bytes;
 pub use opened::Opened;
 pub use queue::Retired;
@@ -25,12 +25,16 @@ use queue::{Job, Life, weight};
 pub use ticket::Ticket;
 use ticket::{Slot, Waiter};
 
+/// How many segments stay open for reads by handle.
+const KEPT_SEGMENTS_MAX: usize = 64;
+
 /// A log that has been started: the one that may write.
 ///
 /// All calls may be made from any number of threads. Dropping it closes it, as [`close`](Log::close) does, and waits.
 #[derive(Debug)]
 pub struct Log {
     core: Arc<Core>,
+    kept: Kept,
     /// None in a stepped log.
     crew: Option<Arc<Crew>>,
 }
@@ -82,20 +86,32 @@ impl Log {
     pub fn read(&self, handle: &Handle) -> Result<Record> {
         self.is_open()?;
         let base = locate(&self.core.view.read(), handle)?;
-        match read_at(&*self.core.store, handle, base, self.core.options.record_bytes_max) {
+        self.read_in(handle, base)
+    }
+
+    fn read_in(&self, handle: &Handle, base: Position) -> Result<Record> {
+        let (store, limit) = (&*self.core.store, self.core.options.record_bytes_max);
+        match read_at(store, &self.kept, handle, base, limit) {
             // It was retired since it was located, by this writer or by one that has replaced it; or what was
             // acknowledged has gone. A look at the log tells.
             Err(error) if error.kind() == Kind::NotThere => {
                 locate(&self.core.view.read(), handle)?;
-                read(&*self.core.store, handle, self.core.options.record_bytes_max)
+                read(store, &self.kept, handle, limit)
             }
             other => other,
         }
     }
 
-    /// The records of many handles, in their order, one at a time.
+    /// The records of many handles, in their order. Where a medium keeps files open, handles that follow one another
+    /// closely in one segment are read at once, up to 256 KiB.
     pub fn read_many<'a>(&'a self, handles: &'a [Handle]) -> impl Iterator<Item = Result<Record>> + 'a {
-        handles.iter().map(|handle| self.read(handle))
+        let (store, limit) = (&*self.core.store, self.core.options.record_bytes_max);
+        let mut many = Many::new(store, &self.kept, handles, limit);
+        let locate = |handle: &Handle| {
+            self.is_open()?;
+            locate(&self.core.view.read(), handle)
+        };
+        std::iter::from_fn(move || many.next(locate, |handle| self.read(handle)))
     }
 
     /// Every acknowledged record at or behind a position, oldest first, as the log stands now. What is damaged comes as
@@ -153,7 +169,9 @@ impl Log {
     pub fn retire_before(&self, before: Time) -> Result<Retired> {
         let slot = Slot::new();
         self.hand_in(Job::Retire(before, slot.clone()))?;
-        slot.wait(&self.core)
+        let retired = slot.wait(&self.core);
+        self.kept.forget_below(self.core.view.read().begins);
+        retired
     }
 
     /// Says that a large jump of the wall clock, found at start, is right, so that retiring goes on. Segments that begin

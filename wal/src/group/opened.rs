@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Log;
 use super::core::Core;
 use super::lane::Crew;
+use super::{KEPT_SEGMENTS_MAX, Log};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::error::Result;
 use crate::format::Position;
-use crate::log::{Depth, Given, Options, Replay, Survey, look, start};
+use crate::log::{Depth, Given, Kept, Options, Replay, Survey, look, start};
 use crate::store::Store;
 
 /// A log that has been opened and not started. It can be looked at and replayed; a replay here is a look: what it shows
@@ -79,7 +79,7 @@ impl Opened {
     pub fn start(self, at_least: Position) -> Result<Log> {
         let core = Arc::new(self.begin(at_least, false)?);
         match Crew::start(&core) {
-            Ok(crew) => Ok(Log { core, crew: Some(crew) }),
+            Ok(crew) => Ok(Log { core, kept: Kept::new(KEPT_SEGMENTS_MAX), crew: Some(crew) }),
             Err(error) => {
                 core.close_now();
                 Err(error)
@@ -91,7 +91,8 @@ impl Opened {
     /// replays from a seed.
     #[cfg(feature = "sim")]
     pub fn start_stepped(self, at_least: Position) -> Result<Log> {
-        Ok(Log { core: Arc::new(self.begin(at_least, true)?), crew: None })
+        let core = Arc::new(self.begin(at_least, true)?);
+        Ok(Log { core, kept: Kept::new(KEPT_SEGMENTS_MAX), crew: None })
     }
 
     fn begin(self, at_least: Position, stepped: bool) -> Result<Core> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::chain::Segment;
-use super::source::{File, segment_name};
+use super::source::{File, Ranged, segment_name};
 use super::survey::{Damage, Survey};
 use crate::error::{Error, Kind, Result};
 use crate::format::footer::{self, Footer, TRAILER_BYTES};
@@ -23,6 +23,9 @@ const NAMED_MAX: usize = 100;
 
 /// How often a look begins again because files went while it looked.
 const TRIES: usize = 20;
+
+/// So much of a file's end is read at once.
+const LAST_BYTES: u64 = 4096;
 
 /// How many retire marks that are not proven are tried.
 const MARKS_TRIED_MAX: usize = 64;
@@ -79,6 +82,33 @@ impl Found {
     fn header(&self) -> Option<&Header> {
         self.header.as_ref().ok().map(|(header, _)| header)
     }
+}
+
+fn read_footer(file: &Ranged<'_>, header: &Header, len: u64) -> Result<Option<(Position, Footer)>> {
+    let (life, body) = (header.life(), header.body());
+    let Some(trailer_at) = len.checked_sub(TRAILER_BYTES).filter(|&at| at >= body) else {
+        return Ok(None);
+    };
+    // Of most footers all is read with their trailer.
+    let last_at = len.saturating_sub(LAST_BYTES).max(body);
+    let last = file.read(last_at..len)?;
+    if (last.len() as u64) < len - last_at {
+        // It is another file than was listed, or it was trimmed: whoever looks begins again.
+        return Err(Error::new(Kind::NotThere, "a file changed while it was looked at"));
+    }
+    let trailer = &last[(trailer_at - last_at) as usize..];
+    let Some(footer_len) = footer::footer_len(life, header.base.plus(trailer_at), trailer) else {
+        return Ok(None);
+    };
+    let Some(at) = len.checked_sub(footer_len).filter(|&at| at >= body) else { return Ok(None) };
+    let bytes = match at.checked_sub(last_at) {
+        Some(from) => last.slice(from as usize..),
+        None => file.read(at..len)?,
+    };
+    let position = header.base.plus(at);
+    let footer = Footer::decode(life, position, &bytes)
+        .filter(|footer| footer.decode_index(life, position, &bytes).is_some());
+    Ok(footer.map(|footer| (position, footer)))
 }
 
 /// What is alive from some file on.
@@ -220,7 +250,8 @@ impl<'a> Looking<'a> {
     /// Reads the header, and the footer that the file's last bytes point at.
     fn read_ends(&self, base: Position, len: u64) -> Result<Found> {
         let name = segment_name(base);
-        let head = self.store.read(&name, 0..HEADER_BYTES)?;
+        let file = Ranged::open(self.store, &name)?;
+        let head = file.read(0..HEADER_BYTES)?;
         let header = match Header::decode(base, &head) {
             Ok(header) => Ok((header, u32::from_le_bytes([head[8], head[9], head[10], head[11]]))),
             Err(HeaderFault::Newer(version)) => {
@@ -235,31 +266,10 @@ impl<'a> Looking<'a> {
             Err(fault) => Err(fault),
         };
         let footer = match &header {
-            Ok((header, _)) => self.read_footer(&name, header, len)?,
+            Ok((header, _)) => read_footer(&file, header, len)?,
             Err(_) => None,
         };
         Ok(Found { base, len, header, footer })
-    }
-
-    fn read_footer(&self, name: &Name, header: &Header, len: u64) -> Result<Option<(Position, Footer)>> {
-        let (life, body) = (header.life(), header.body());
-        let Some(trailer_at) = len.checked_sub(TRAILER_BYTES).filter(|&at| at >= body) else {
-            return Ok(None);
-        };
-        let trailer = self.store.read(name, trailer_at..len)?;
-        if (trailer.len() as u64) < TRAILER_BYTES {
-            // It is another file than was listed, or it was trimmed: whoever looks begins again.
-            return Err(Error::new(Kind::NotThere, "a file changed while it was looked at"));
-        }
-        let Some(footer_len) = footer::footer_len(life, header.base.plus(trailer_at), &trailer) else {
-            return Ok(None);
-        };
-        let Some(at) = len.checked_sub(footer_len).filter(|&at| at >= body) else { return Ok(None) };
-        let bytes = self.store.read(name, at..len)?;
-        let position = header.base.plus(at);
-        let footer = Footer::decode(life, position, &bytes)
-            .filter(|footer| footer.decode_index(life, position, &bytes).is_some());
-        Ok(footer.map(|footer| (position, footer)))
     }
 
     /// The identity is what most headers say; a segment of another log is not ours.

@@ -2,7 +2,9 @@
 
 mod chain;
 mod flight;
+mod kept;
 mod look;
+mod many;
 mod options;
 mod read;
 mod reader;
@@ -12,6 +14,7 @@ mod segment;
 mod source;
 mod start;
 mod survey;
+mod window;
 
 pub use chain::{Chain, Segment};
 pub use look::{Depth, look};
@@ -22,6 +25,8 @@ pub use replay::Replay;
 pub use survey::{Aside, Because, Damage, Survey, Torn};
 
 pub(crate) use flight::Flight;
+pub(crate) use kept::Kept;
+pub(crate) use many::Many;
 pub(crate) use read::{locate, read, read_at};
 pub(crate) use record::Prepared;
 pub(crate) use segment::{Failed, Unsynced, Writer};

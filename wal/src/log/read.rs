@@ -1,10 +1,12 @@
 //! Reading one record by its handle: one ranged read, verified.
 
 use std::fmt;
+use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::chain::{Chain, Lies};
+use super::kept::Kept;
 use super::look::{Depth, look};
 use super::source::segment_name;
 use super::survey::Survey;
@@ -44,15 +46,15 @@ impl Record {
     }
 }
 
-/// Reads the record of an acknowledged handle: one ranged read of the file that the handle names.
+/// Reads the record of an acknowledged handle: one ranged read of the file that the handle names, which stays open.
 ///
 /// Nothing is looked up as long as all is well. If it is not, the log is looked at, to say why.
-pub(crate) fn read(store: &dyn Store, handle: &Handle, limit: u32) -> Result<Record> {
-    match read_at(store, handle, handle.base, limit) {
+pub(crate) fn read(store: &dyn Store, kept: &Kept, handle: &Handle, limit: u32) -> Result<Record> {
+    match read_at(store, kept, handle, handle.base, limit) {
         Err(error) if matches!(error.kind(), Kind::NotThere | Kind::Damaged) => {
             let survey = look(store, Position::START, Depth::Quick)?;
             match locate(survey.chain(), handle) {
-                Ok(base) if base != handle.base => read_at(store, handle, base, limit),
+                Ok(base) if base != handle.base => read_at(store, kept, handle, base, limit),
                 Ok(_) => Err(lost(error)),
                 // The log seems to end before the record, as a torn one does; but the handle says that the record was
                 // acknowledged, so its bytes are damaged.
@@ -129,9 +131,36 @@ fn cut(chain: &Chain, handle: &Handle) -> String {
     }
 }
 
-/// Reads the record of a handle in the segment at `base`.
-pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit: u32) -> Result<Record> {
+/// Reads the record of a handle in the segment at `base`: one read, if the segment is kept open.
+pub(crate) fn read_at(
+    store: &dyn Store,
+    kept: &Kept,
+    handle: &Handle,
+    base: Position,
+    limit: u32,
+) -> Result<Record> {
+    let range = range(handle, base, limit)?;
+    if let Some(object) = kept.get(base) {
+        let read = object.read(range.clone());
+        if let Ok(record) = read.and_then(|bytes| decode(store, handle, base, bytes, limit)) {
+            return Ok(record);
+        }
+        // That may be a file which has the name no more.
+        kept.forget(base);
+    }
     let name = segment_name(base);
+    match store.open(&name)? {
+        Some(object) => {
+            let record = decode(store, handle, base, object.read(range)?, limit)?;
+            kept.keep(base, object);
+            Ok(record)
+        }
+        None => decode(store, handle, base, store.read(&name, range)?, limit),
+    }
+}
+
+/// Where the frame of a handle's record lies in the file of the segment at `base`.
+pub(super) fn range(handle: &Handle, base: Position, limit: u32) -> Result<Range<u64>> {
     if handle.stored_len > limit.min(PAYLOAD_BYTES_LIMIT) {
         let message = format!("the record is longer than record_bytes_max={limit} allows: handle={handle}");
         return Err(Error::new(Kind::Invalid, message));
@@ -141,15 +170,26 @@ pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit:
         return Err(Error::new(Kind::NotThere, message));
     };
     let len = FRAME_HEADER_BYTES + u64::from(handle.stored_len);
-    let bytes = store.read(&name, offset..offset.saturating_add(len))?;
+    Ok(offset..offset.saturating_add(len))
+}
+
+/// The record of a handle out of the bytes that lie where the handle says.
+pub(super) fn decode(
+    store: &dyn Store,
+    handle: &Handle,
+    base: Position,
+    bytes: Bytes,
+    limit: u32,
+) -> Result<Record> {
+    let here = |error: Error| error.at(segment_name(base).as_str(), handle.position.0.saturating_sub(base.0));
     let life = Life { identity: handle.identity, epoch: handle.epoch };
     let damaged = |message: &str| {
         let message = format!("{message}; run `wal-inspect check {}` handle={handle}", store.place());
-        Error::new(Kind::Damaged, message).at(name.as_str(), offset)
+        here(Error::new(Kind::Damaged, message))
     };
     if bytes.is_empty() {
-        return Err(Error::new(Kind::NotThere, format!("the file ends before the record handle={handle}"))
-            .at(name.as_str(), offset));
+        let message = format!("the file ends before the record handle={handle}");
+        return Err(here(Error::new(Kind::NotThere, message)));
     }
     let Some((header, check)) = FrameHeader::decode(life, handle.position, &bytes) else {
         return Err(damaged(
@@ -159,15 +199,14 @@ pub(crate) fn read_at(store: &dyn Store, handle: &Handle, base: Position, limit:
     if check != handle.check || header.stored_len != handle.stored_len || header.own {
         let message =
             format!("another record lies here: check={check:08x} len={} handle={handle}", header.stored_len);
-        return Err(Error::new(Kind::Invalid, message).at(name.as_str(), offset));
+        return Err(here(Error::new(Kind::Invalid, message)));
     }
-    let stored = bytes.slice(FRAME_HEADER_BYTES as usize..);
-    if stored.len() as u64 != u64::from(header.stored_len) || crc32c::crc32c(&stored) != header.payload_check
-    {
+    let mut stored = bytes;
+    stored.advance(FRAME_HEADER_BYTES as usize);
+    if !header.verifies(&stored) {
         return Err(damaged("the record's payload does not verify"));
     }
-    let payload =
-        codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
+    let payload = codec::expand(&header, stored, limit as usize).map_err(here)?;
     let handle = Handle { base, ..*handle };
     Ok(Record { handle, time: header.time, kind: header.kind, payload })
 }

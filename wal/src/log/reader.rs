@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use super::chain::Segment;
+use super::kept::Kept;
 use super::look::{Depth, look};
+use super::many::Many;
 use super::read::{Record, read};
 use super::replay::{damaged, record};
-use super::source::{File, segment_name};
+use super::source::{File, Ranged, segment_name};
 use super::survey::{Damage, Survey};
+use super::window::{WINDOW_BYTES, Window};
 use crate::error::{Error, Kind, Result};
-use crate::format::footer::Footer;
+use crate::format::footer::{FOOTER_HEAD_BYTES, Footer};
 use crate::format::frame::PAYLOAD_BYTES_LIMIT;
 use crate::format::group::{GROUP_HEADER_BYTES, GroupHeader};
 use crate::format::name;
@@ -18,20 +21,36 @@ use crate::format::seed::Life;
 use crate::format::{Handle, Position};
 use crate::store::{Name, Store, What};
 
+/// How much is read for the next group header or footer, at first.
+const SCAN_BYTES_LEAST: u64 = 4096;
+
+/// The longest of the two.
+const HEAD_BYTES: usize = FOOTER_HEAD_BYTES as usize;
+
+/// How many segments a reader keeps open, and for how many reads each: nobody tells it what was retired, and a file
+/// that is open takes its room although it was removed.
+const KEPT_SEGMENTS_MAX: usize = 16;
+const KEPT_READS_MAX: u32 = 256;
+
 /// Reads a log that others write.
+///
+/// It keeps up to 16 segments open where the medium has files, and so may read for a while what was retired a
+/// moment ago. Drop it, or read on, to give the room of removed files free. Clones share what is open.
 ///
 /// A handle that was acknowledged is read with one ranged read. What a log of durability `Process` lost with the power
 /// may still lie in its file: only the started log knows ([`Log::read`](crate::Log::read)).
 #[derive(Clone, Debug)]
 pub struct Reader {
     store: Arc<dyn Store>,
+    kept: Arc<Kept>,
     limit: u32,
 }
 
 impl Reader {
     /// A reader of the log at a store's root. Nothing is read yet.
     pub fn open(store: Arc<dyn Store>) -> Result<Self> {
-        Ok(Reader { store, limit: PAYLOAD_BYTES_LIMIT })
+        let kept = Kept::new(KEPT_SEGMENTS_MAX).renewed_after(KEPT_READS_MAX);
+        Ok(Reader { store, kept: Arc::new(kept), limit: PAYLOAD_BYTES_LIMIT })
     }
 
     /// Refuses records longer than this, before anything is allocated for them.
@@ -43,12 +62,14 @@ impl Reader {
 
     /// The record of an acknowledged handle.
     pub fn read(&self, handle: &Handle) -> Result<Record> {
-        read(&*self.store, handle, self.limit)
+        read(&*self.store, &self.kept, handle, self.limit)
     }
 
-    /// The records of many handles, in their order, one at a time.
+    /// The records of many handles, in their order. Where a medium keeps files open, handles that follow one another
+    /// closely in one segment are read at once, up to 256 KiB.
     pub fn read_many<'a>(&'a self, handles: &'a [Handle]) -> impl Iterator<Item = Result<Record>> + 'a {
-        handles.iter().map(|handle| self.read(handle))
+        let mut many = Many::new(&*self.store, &self.kept, handles, self.limit);
+        std::iter::from_fn(move || many.next(|handle| Ok(handle.base), |handle| self.read(handle)))
     }
 
     /// Follows the log from a position on, as its writer goes on.
@@ -114,7 +135,7 @@ impl Follow {
                 }
                 match seen {
                     Some(Seen::Frame(frame)) if frame.at >= self.from && !frame.header.own => {
-                        let record = record(walk, &frame, &seat.segment, self.identity, self.limit)?;
+                        let record = record(walk, frame, &seat.segment, self.identity, self.limit)?;
                         self.from = record.handle.end();
                         return Ok(Some(record));
                     }
@@ -140,7 +161,8 @@ impl Follow {
                 continue;
             }
             if seat.taken < seat.shown {
-                let file = File::new(self.store.clone(), segment_name(seat.segment.base), seat.shown);
+                let name = segment_name(seat.segment.base);
+                let file = File::new(self.store.clone(), name, seat.shown).holding(self.limit);
                 seat.walk = Some(Walk::from(file, seat.life, seat.segment.base, seat.taken));
                 (seat.told, seat.taken) = (seat.taken, seat.shown);
                 continue;
@@ -243,27 +265,45 @@ fn damage_behind(survey: &Survey, segment: &Segment) -> Option<Error> {
 
 impl Seat {
     /// Reads on over headers; whether anything new may be shown, or the segment has ended.
+    ///
+    /// What was read and is not proven is not kept: where a header will be, the next scan reads again.
     fn scan(&mut self, store: &dyn Store) -> Result<bool> {
         let (name, base) = (segment_name(self.segment.base), self.segment.base);
+        let file = Ranged::open(store, &name)?;
+        let (mut window, mut window_bytes, mut headers) = (Window::default(), SCAN_BYTES_LEAST, 0);
+        let mut gained = false;
         loop {
-            let position = base.plus(self.scanned);
-            let head = store.read(&name, self.scanned..self.scanned + 96)?;
-            if let Some((header, _)) = GroupHeader::decode(self.life, position, &head) {
+            let (at, position) = (self.scanned, base.plus(self.scanned));
+            if window.get(at, HEAD_BYTES).is_none() {
+                if gained {
+                    return Ok(true);
+                }
+                // Small groups lie close together: many headers come with one read.
+                window_bytes =
+                    if headers < 4 { SCAN_BYTES_LEAST } else { WINDOW_BYTES.min(2 * window_bytes) };
+                headers = 0;
+                window = Window::new(at, file.read(at..at.saturating_add(window_bytes))?);
+            }
+            let head = window.get_some(at, HEAD_BYTES);
+            if let Some((header, _)) = GroupHeader::decode(self.life, position, head) {
+                headers += 1;
                 let acked = header.acked.since(base);
                 self.scanned += u64::from(header.group_bytes).max(GROUP_HEADER_BYTES);
                 if acked > self.shown {
                     self.shown = acked;
-                    return Ok(true);
+                    gained = true;
                 }
                 continue;
             }
-            let Some(footer) = Footer::decode(self.life, position, &head) else { return Ok(false) };
-            let end = self.scanned.saturating_add(footer.footer_len());
-            let bytes = store.read(&name, self.scanned..end)?;
+            if gained {
+                return Ok(true);
+            }
+            let Some(footer) = Footer::decode(self.life, position, head) else { return Ok(false) };
+            let bytes = file.read(at..at.saturating_add(footer.footer_len()))?;
             if footer.decode_index(self.life, position, &bytes).is_none() {
                 return Ok(false);
             }
-            self.shown = self.scanned;
+            self.shown = at;
             self.next = Some(footer.next);
             return Ok(true);
         }

@@ -12,7 +12,7 @@ use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::codec;
 use crate::format::footer::{Footer, IndexEntry};
-use crate::format::frame::FRAME_HEADER_BYTES;
+use crate::format::frame::{Codec, FRAME_HEADER_BYTES};
 use crate::format::scan::{Frame, Seen, Walk};
 use crate::format::{Handle, Position};
 use crate::store::Store;
@@ -21,6 +21,9 @@ use crate::store::Store;
 ///
 /// Damage is an item of its own, an error that names file and offset; the records around it follow. Any other error,
 /// such as a failed read, ends the replay.
+///
+/// It holds a window of 256 KiB, or one record that is longer. A payload of 2 KiB or more shares the window's memory with
+/// its neighbours: copy the part that is kept for long. Shorter ones are copies already.
 #[derive(Debug)]
 pub struct Replay {
     store: Arc<dyn Store>,
@@ -122,19 +125,8 @@ impl Replay {
                     let wanted =
                         frame.at >= self.from && frame.header.time >= self.since && !frame.header.own;
                     if wanted {
-                        let record = current.record(&frame, self.chain.identity, self.limit);
-                        return match record {
-                            // This one record is beyond us; the next one may not be.
-                            Err(error)
-                                if matches!(
-                                    error.kind(),
-                                    Kind::Unsupported | Kind::Invalid | Kind::Damaged
-                                ) =>
-                            {
-                                Ok(Some(Err(error)))
-                            }
-                            other => other.map(|record| Some(Ok(record))),
-                        };
+                        // If this one record is beyond us, the next one may not be.
+                        return Ok(Some(current.record(frame, self.chain.identity, self.limit)));
                     }
                 }
                 Some(Seen::Bad(bad)) if bad.range.end > self.from => {
@@ -155,7 +147,8 @@ impl Replay {
             let entry = self.index(&segment)?.into_iter().rev().find(|entry| entry.position <= self.from);
             offset = entry.map_or(offset, |entry| entry.position.since(segment.base));
         }
-        let file = File::new(self.store.clone(), segment_name(segment.base), end.since(segment.base));
+        let file = File::new(self.store.clone(), segment_name(segment.base), end.since(segment.base))
+            .holding(self.limit);
         let walk = Walk::from(file, life, segment.base, offset);
         let told = segment.base.plus(offset);
         Ok(Current { segment, walk, told })
@@ -172,7 +165,8 @@ impl Replay {
 }
 
 impl Current {
-    fn record(&mut self, frame: &Frame, identity: u64, limit: u32) -> Result<Record> {
+    #[inline(always)]
+    fn record(&mut self, frame: Frame, identity: u64, limit: u32) -> Result<Record> {
         record(&mut self.walk, frame, &self.segment, identity, limit)
     }
 }
@@ -189,28 +183,28 @@ pub(crate) fn damaged(store: &dyn Store, base: Position, range: Range<Position>,
 }
 
 /// The record of a frame that a walk has come upon.
+#[inline(always)]
 pub(crate) fn record<R: Reads>(
     walk: &mut Walk<File<R>>,
-    frame: &Frame,
+    frame: Frame,
     segment: &Segment,
     identity: u64,
     limit: u32,
 ) -> Result<Record> {
-    let Frame { at, header, check, .. } = *frame;
+    let Frame { at, header, check, .. } = frame;
     let offset = at.since(segment.base);
-    let name = segment_name(segment.base);
+    let here = |error: Error| error.at(segment_name(segment.base).as_str(), offset);
     if header.stored_len > limit {
         let message = format!("the record is longer than record_bytes_max={limit} allows");
-        return Err(Error::new(Kind::Invalid, message).at(name.as_str(), offset));
+        return Err(here(Error::new(Kind::Invalid, message)));
     }
-    let stored = walk.source().exactly(offset + FRAME_HEADER_BYTES, header.stored_len as usize)?;
-    // These may be other bytes than the walk has verified: they were read again.
-    if !header.verifies(&stored) {
-        let message = "a payload that verified and, read again, does not: the medium is failing";
-        return Err(Error::new(Kind::Damaged, message).at(name.as_str(), offset));
+    // The very bytes that the walk has verified: read again, they might be others.
+    let Some(mut payload) = walk.source().verified(offset + FRAME_HEADER_BYTES, header.stored_len) else {
+        unreachable!("the file holds payloads up to the same limit, and the walk has verified this one")
+    };
+    if header.codec != Codec::Raw {
+        payload = codec::expand(&header, payload, limit as usize).map_err(here)?;
     }
-    let payload =
-        codec::expand(&header, stored, limit as usize).map_err(|error| error.at(name.as_str(), offset))?;
     let handle = Handle {
         identity,
         epoch: segment.epoch,
@@ -226,6 +220,14 @@ impl Iterator for Replay {
     type Item = Result<Record>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(current) = &mut self.current {
+            while let Some(frame) = current.walk.next_in_turn() {
+                current.told = frame.end();
+                if frame.at >= self.from && frame.header.time >= self.since && !frame.header.own {
+                    return Some(current.record(frame, self.chain.identity, self.limit));
+                }
+            }
+        }
         if self.done {
             return None;
         }

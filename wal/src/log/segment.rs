@@ -362,17 +362,11 @@ impl Writer {
         Ok(true)
     }
 
-    /// How long the next segment will be, if nothing large comes, and how its room is made; nothing while the active one
-    /// is still more than half free.
-    /// Says so once a segment.
+    /// How long the next segment will be, if nothing large comes, and how its room is made. Says so once a segment.
     pub(crate) fn wants_ahead(&mut self) -> Option<(u64, Room)> {
         self.store.append()?;
-        let half = self.active.as_ref().is_none_or(|active| active.offset >= active.len / 2);
-        if !half || self.ahead_asked {
-            return None;
-        }
-        self.ahead_asked = true;
-        Some((self.options.segment_bytes, self.room()))
+        let asked = std::mem::replace(&mut self.ahead_asked, true);
+        (!asked).then_some((self.options.segment_bytes, self.room()))
     }
 
     /// What is to be synced aside now, if there is much of it. Says so once, until it was.

@@ -1,16 +1,17 @@
 //! A file of a store as the scanner reads it: one window at a time.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::{Error, Kind, Result};
+use super::window::{WINDOW_BYTES, Window};
+use crate::error::{Error, Result};
 use crate::format::Position;
+use crate::format::frame::PADDING_BYTES_MAX;
 use crate::format::name;
-use crate::format::scan::Source;
-use crate::store::{Name, Store};
-
-const WINDOW: u64 = 256 * 1024;
+use crate::format::scan::{Source, sum_by_windows};
+use crate::store::{Name, Object, Store};
 
 /// The name of the segment at `base`, in the store's root.
 pub(crate) fn segment_name(base: Position) -> Name {
@@ -34,45 +35,94 @@ impl Reads for Arc<dyn Store> {
     }
 }
 
+/// A file that is read here and there: opened once, where the medium can.
+pub(crate) struct Ranged<'a> {
+    store: &'a dyn Store,
+    object: Option<Arc<dyn Object>>,
+    name: &'a Name,
+}
+
+impl<'a> Ranged<'a> {
+    pub(crate) fn open(store: &'a dyn Store, name: &'a Name) -> Result<Self> {
+        Ok(Ranged { store, object: store.open(name)?, name })
+    }
+
+    /// What exists of a range.
+    pub(crate) fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        match &self.object {
+            Some(object) => object.read(range),
+            None => self.store.read(self.name, range),
+        }
+    }
+}
+
 /// A file, or its first so many bytes.
 #[derive(Debug)]
 pub(crate) struct File<R> {
     store: R,
     name: Name,
     len: u64,
-    at: u64,
-    window: Bytes,
+    opened: Opened,
+    /// A payload of up to so many bytes is held whole, and so can be handed out after it was verified.
+    holds: u32,
+    window: Window,
+    /// Where the payload lies that was verified last, if the window still has it.
+    verified: Range<u64>,
+}
+
+/// How the file is read.
+#[derive(Debug)]
+enum Opened {
+    NotYet,
+    /// The medium keeps no files open.
+    ByName,
+    Kept(Arc<dyn Object>),
 }
 
 impl<R: Reads> File<R> {
     pub(crate) fn new(store: R, name: Name, len: u64) -> Self {
-        File { store, name, len, at: 0, window: Bytes::new() }
+        let opened = Opened::NotYet;
+        File { store, name, len, opened, holds: 0, window: Window::default(), verified: 0..0 }
     }
 
-    /// The bytes of one range, as a value; errors if the file has fewer.
-    pub(crate) fn exactly(&mut self, offset: u64, len: usize) -> Result<Bytes> {
-        self.fill(offset, len)?;
-        let from = (offset - self.at) as usize;
-        match self.window.get(from..from + len) {
-            // A small value does not keep a whole window alive.
-            Some(part) if len * 4 < self.window.len() => Ok(Bytes::copy_from_slice(part)),
-            Some(_) => Ok(self.window.slice(from..from + len)),
-            None => {
-                Err(Error::new(Kind::Unavailable, "the file became shorter while it was read; try again")
-                    .at(self.name.as_str(), offset))
-            }
+    /// Holds payloads of up to so many bytes for who wants them.
+    #[must_use]
+    pub(crate) fn holding(mut self, payload_bytes: u32) -> Self {
+        self.holds = payload_bytes;
+        self
+    }
+
+    /// The payload at `offset` of `len` bytes, if it is what was verified last: the very bytes.
+    #[inline(always)]
+    pub(crate) fn verified(&self, offset: u64, len: u32) -> Option<Bytes> {
+        if self.verified != (offset..offset + u64::from(len)) {
+            return None;
         }
+        self.window.take(offset, len as usize)
     }
 
+    /// Makes the window hold `len` bytes from `offset` on, as far as the file has them.
+    #[inline]
     fn fill(&mut self, offset: u64, len: usize) -> Result<()> {
         let end = offset.saturating_add(len as u64).min(self.len);
-        let held = self.at..self.at + self.window.len() as u64;
-        if offset >= held.start && end <= held.end {
+        if self.window.holds(offset, end) {
             return Ok(());
         }
-        let to = offset.saturating_add(WINDOW).max(end).min(self.len);
-        self.window = self.store.store().read(&self.name, offset.min(to)..to)?;
-        self.at = offset;
+        let to = offset.saturating_add(WINDOW_BYTES).max(end).min(self.len);
+        self.load(offset.min(to)..to)
+    }
+
+    fn load(&mut self, range: Range<u64>) -> Result<()> {
+        self.verified = 0..0;
+        let store = self.store.store();
+        if matches!(self.opened, Opened::NotYet) {
+            self.opened = store.open(&self.name)?.map_or(Opened::ByName, Opened::Kept);
+        }
+        if let Opened::Kept(object) = &self.opened {
+            return self.window.load(&**object, range);
+        }
+        self.window = Window::default();
+        self.window = Window::new(range.start, store.read(&self.name, range)?);
         Ok(())
     }
 }
@@ -84,9 +134,26 @@ impl<R: Reads> Source for File<R> {
         self.len
     }
 
+    #[inline]
     fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8]> {
         self.fill(offset, len)?;
-        let from = usize::try_from(offset - self.at).unwrap_or(usize::MAX).min(self.window.len());
-        Ok(&self.window[from..from.saturating_add(len).min(self.window.len())])
+        Ok(self.window.get_some(offset, len))
+    }
+
+    #[inline(always)]
+    fn held(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        self.window.get(offset, len)
+    }
+
+    #[inline(always)]
+    fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool> {
+        if len > self.holds {
+            return sum_by_windows(self, offset, len, check);
+        }
+        // With the zeros behind it, so that looking at those does not move the window on.
+        self.fill(offset, len as usize + PADDING_BYTES_MAX)?;
+        let sums = self.window.get(offset, len as usize).is_some_and(|part| crc32c::crc32c(part) == check);
+        self.verified = if sums { offset..offset + u64::from(len) } else { 0..0 };
+        Ok(sums)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{Append, Entry, Name, Own, Pages, Room, Store, Survives, Tail, What};
+use super::{Append, Entry, Name, Object, Own, Pages, Room, Store, Survives, Tail, What};
 use crate::error::{Error, Kind, Result};
 
 const PAGE_ENTRIES: usize = 100;
@@ -80,11 +80,15 @@ impl Store for Memory {
     }
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        let contents = self.contents(name)?;
-        let contents = contents.lock();
-        let within = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(contents.len());
-        let (start, end) = (within(range.start), within(range.end));
-        Ok(Bytes::copy_from_slice(contents.get(start..end).unwrap_or_default()))
+        Opened(self.contents(name)?).read(range)
+    }
+
+    fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {
+        // As on real media: only a file system has open files.
+        if !self.grows {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Opened(self.contents(name)?))))
     }
 
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {
@@ -192,6 +196,33 @@ impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Guard")
     }
+}
+
+struct Opened(Contents);
+
+impl Object for Opened {
+    fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        Ok(Bytes::copy_from_slice(part(&self.0.lock(), range)))
+    }
+
+    fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let contents = self.0.lock();
+        let found = part(&contents, offset..offset.saturating_add(into.len() as u64));
+        into[..found.len()].copy_from_slice(found);
+        Ok(found.len())
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("len", &self.0.lock().len()).finish()
+    }
+}
+
+/// What exists of a range.
+fn part(contents: &[u8], range: Range<u64>) -> &[u8] {
+    let within = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(contents.len());
+    contents.get(within(range.start)..within(range.end)).unwrap_or_default()
 }
 
 struct Growing(Contents);

@@ -18,6 +18,7 @@ pub mod suite;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -57,6 +58,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// certainly does not exist; a link, a folder or a device in its place is `Invalid` and is not opened.
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes>;
 
+    /// Opens an object for reading it again and again, at less cost than by its name each time; errors as of
+    /// [`read`](Store::read). `None`: on this medium nothing is gained by it, and the object may not even be there.
+    fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {
+        let _ = name;
+        Ok(None)
+    }
+
     /// Lists what lies directly in a folder, in the order of names, a page at a time; a folder that does not exist is
     /// empty. What appears or goes while the pages are read may be listed or not.
     fn list(&self, folder: &Name) -> Result<Pages<'_>>;
@@ -68,6 +76,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn append(&self) -> Option<&dyn Append> {
         None
     }
+}
+
+/// An object that was opened for reading.
+///
+/// It is the one that had the name then, and stays readable whatever becomes of the name: removed, moved, taken by
+/// another. So it never tells what the name stands for now, and while it is kept, the room of a removed one is not free.
+/// Its bytes are those that the object has at the time of the read.
+pub trait Object: fmt::Debug + Send + Sync {
+    /// Reads what exists of `range`: shorter where the object ends, empty beyond its end.
+    fn read(&self, range: Range<u64>) -> Result<Bytes>;
+
+    /// Fills `into` with the bytes from `offset` on, and answers how many there were: fewer only where the object ends.
+    fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize>;
 }
 
 /// What a durable write outlives.

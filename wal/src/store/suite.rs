@@ -57,6 +57,9 @@ const STORE: Facts<fn(&dyn Store)> = facts![
     an_object_may_be_large
     a_name_may_have_long_parts
     the_root_is_no_file
+    an_opened_object_reads_as_by_its_name
+    an_opened_object_stays_when_its_name_goes
+    what_is_not_there_is_not_opened
     a_missing_folder_lists_as_empty
     a_listing_is_ordered_and_complete
     a_listing_shows_one_level
@@ -80,6 +83,8 @@ const APPEND: Facts<fn(&dyn Store, &dyn Append)> = facts![
     reopening_what_is_not_there_says_so
     setting_aside_replaces_nothing
     a_tail_stays_with_its_file_when_the_name_goes
+    an_opened_file_shows_what_is_written_and_cut
+    an_opened_file_is_the_one_that_had_the_name_then
     a_reserve_is_no_file_of_the_store
     names_sync_with_and_without_folders
 ];
@@ -240,6 +245,56 @@ fn the_root_is_no_file(store: &dyn Store) {
     put(store, "a", b"x");
     let _ = store.remove(&Name::ROOT);
     assert_eq!(list(store, &Name::ROOT), [file("a", 1)]);
+}
+
+fn an_opened_object_reads_as_by_its_name(store: &dyn Store) {
+    let bytes: Vec<u8> = (0..300_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    store.put(&name("folder/a"), bytes.clone().into()).expect("a put");
+    let Some(object) = store.open(&name("folder/a")).expect("an object that is there") else { return };
+    let len = bytes.len() as u64;
+    let ranges =
+        [0..0, 0..1, 5..9, 0..len, 7..70_000, len - 3..len, len - 3..len + 9, len..len + 1, 9..u64::MAX];
+    for range in ranges.into_iter().chain([len + 7..len + 100_000, u64::MAX - 1..u64::MAX, 1..1 << 48]) {
+        let read = object.read(range.clone()).expect("a read");
+        assert!(read == store.read(&name("folder/a"), range.clone()).expect("a read"), "{range:?}");
+        let mut into = vec![7; 200_000.min((range.end - range.start) as usize)];
+        let filled = object.read_into(range.start, &mut into).expect("a read");
+        assert_eq!(filled, read.len().min(into.len()), "{range:?}");
+        assert!(
+            into[..filled] == read[..filled] && into[filled..].iter().all(|&byte| byte == 7),
+            "{range:?}"
+        );
+    }
+    let _ = race_of_16(|racer| {
+        let from = 1000 * racer as u64;
+        let read = object.read(from..from + 100_000).expect("a read beside others");
+        assert!(read == bytes[1000 * racer..][..100_000]);
+        None
+    });
+}
+
+fn an_opened_object_stays_when_its_name_goes(store: &dyn Store) {
+    put(store, "a", b"first");
+    let Some(object) = store.open(&name("a")).expect("an object that is there") else { return };
+    store.remove(&name("a")).expect("a remove");
+    assert_eq!(object.read(0..9).expect("a read"), "first");
+    put(store, "a", b"other");
+    assert_eq!(object.read(0..9).expect("a read"), "first");
+    let again = store.open(&name("a")).expect("it is there").expect("as before");
+    assert_eq!(again.read(0..9).expect("a read"), "other");
+    drop(object);
+    assert_eq!(again.read(0..9).expect("a read"), "other");
+}
+
+fn what_is_not_there_is_not_opened(store: &dyn Store) {
+    put(store, "folder/b", b"x");
+    if store.open(&name("folder/b")).expect("it is there").is_none() {
+        return;
+    }
+    for missing in ["a", "folder/a"] {
+        assert_eq!(kind(store.open(&name(missing))), Some(Kind::NotThere));
+    }
+    assert!(store.open(&Name::ROOT).is_err());
 }
 
 fn a_missing_folder_lists_as_empty(store: &dyn Store) {
@@ -484,6 +539,34 @@ fn a_file_made_ahead_is_used_by_the_next_create_of_its_length(store: &dyn Store,
     append.ahead(100, Room::Written).unwrap();
     append.ahead(0, Room::Written).unwrap();
     append.create(&name("d"), b"", 100, Room::Written).unwrap();
+}
+
+fn an_opened_file_shows_what_is_written_and_cut(store: &dyn Store, append: &dyn Append) {
+    let _guard = append.own().expect("a free place");
+    let tail = append.create(&name("a"), b"head", 100, Room::Written).expect("a new file");
+    let object = store.open(&name("a")).expect("it is there").expect("what grows can be opened");
+    assert_eq!(object.read(0..6).expect("a read"), "head\0\0");
+    tail.write(4, &[b"more"]).expect("a write");
+    assert_eq!(object.read(0..8).expect("a read"), "headmore");
+    tail.write(98, &[b"beyond"]).expect("a write beyond the end");
+    assert_eq!(object.read(98..200).expect("a read"), "beyond");
+    tail.trim(6).expect("a trim");
+    assert_eq!(object.read(0..200).expect("a read"), "headmo");
+    assert_eq!(object.read_into(4, &mut [0; 9]).expect("a read"), 2);
+}
+
+fn an_opened_file_is_the_one_that_had_the_name_then(store: &dyn Store, append: &dyn Append) {
+    let _guard = append.own().expect("a free place");
+    put(store, "a", b"first");
+    let object = store.open(&name("a")).expect("it is there").expect("what grows can be opened");
+    append.set_aside(&name("a"), &name("quarantine/a")).expect("a free name");
+    put(store, "a", b"other");
+    append.sync_names().expect("names that can be synced");
+    assert_eq!(object.read(0..9).expect("a read"), "first");
+    store.remove(&name("quarantine/a")).expect("a remove");
+    append.sync_names().expect("names that can be synced");
+    assert_eq!(object.read(0..9).expect("a read"), "first");
+    assert_eq!(all(store, "a"), "other");
 }
 
 fn a_reserve_is_no_file_of_the_store(store: &dyn Store, append: &dyn Append) {

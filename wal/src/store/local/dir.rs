@@ -2,13 +2,10 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io;
-use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::buffer::spare_capacity;
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -225,22 +222,4 @@ fn make_durably(path: &Path) -> Result<(), Errno> {
 /// Whether two looks saw the same file.
 pub(super) fn same(left: &Stat, right: &Stat) -> bool {
     left.st_dev == right.st_dev && left.st_ino == right.st_ino
-}
-
-/// Reads what exists of a range. The length is what the file has, never what the range asks for.
-pub(super) fn read(file: &File, range: Range<u64>) -> io::Result<Vec<u8>> {
-    let end = range.end.min(file.metadata()?.len());
-    let len = usize::try_from(end.saturating_sub(range.start)).map_err(|_| Errno::NOMEM)?;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| Errno::NOMEM)?;
-    while bytes.len() < len {
-        let offset = range.start + bytes.len() as u64;
-        match rustix::io::pread(file, spare_capacity(&mut bytes), offset) {
-            Ok(0) => break,
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    bytes.truncate(len);
-    Ok(bytes)
 }

@@ -28,6 +28,9 @@ const ALIGN: usize = 4096;
 /// that size.
 const PIECE_BYTES: usize = (1 << 20) + (64 << 10);
 
+/// Zeros are written so many at a time.
+const ZEROS_BYTES: usize = 1 << 20;
+
 /// Buffers kept for the writes to come.
 const KEPT: usize = 4;
 
@@ -92,6 +95,32 @@ impl Direct {
             }
             Err((_, error)) => Err(error),
             Ok(()) => Ok(true),
+        }
+    }
+
+    /// Writes zeros over a range of whole sectors. How much of it was written: what is left, the cache is to be used for.
+    pub(super) fn write_zeros(&self, len: u64) -> Result<u64, Errno> {
+        let whole = len - len % SECTOR;
+        if whole == 0 || self.refused.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        let mut buffer = self.buffers.take(usize::try_from(whole).unwrap_or(PIECE_BYTES).min(ZEROS_BYTES));
+        let zeros = buffer.slice(buffer.len().min(ZEROS_BYTES));
+        zeros.fill(0);
+        let (mut at, mut written) = (0, Ok(()));
+        while at < whole && written.is_ok() {
+            let piece = &zeros[..usize::try_from(whole - at).unwrap_or(ZEROS_BYTES).min(zeros.len())];
+            written = self.write_piece(piece, at, ReadWriteFlags::empty());
+            at += piece.len() as u64;
+        }
+        self.buffers.give_back(buffer);
+        match written {
+            Ok(()) => Ok(whole),
+            Err(Errno::INVAL) => {
+                self.refused.store(true, Ordering::Relaxed);
+                Ok(0)
+            }
+            Err(error) => Err(error),
         }
     }
 

@@ -84,15 +84,13 @@ impl Fresh {
     /// was written to, and a data sync would have to carry that along.
     pub(super) fn fill_zeros(&mut self, len: u64, buffers: &Arc<Buffers>) -> io::Result<()> {
         self.direct = Direct::open(&self.own.dir, &self.own.leaf, buffers);
-        let zeros = vec![0; usize::try_from(len).unwrap_or(ZEROS_BYTES).min(ZEROS_BYTES)];
-        let mut at = 0;
+        let direct = self.direct.as_ref().map(|direct| direct.write_zeros(len));
+        let mut at = direct.transpose()?.unwrap_or(0);
+        let piece = |at| usize::try_from(len - at).unwrap_or(ZEROS_BYTES).min(ZEROS_BYTES);
+        let zeros = vec![0; piece(at)];
         while at < len {
-            let piece = &zeros[..usize::try_from(len - at).unwrap_or(ZEROS_BYTES).min(ZEROS_BYTES)];
-            let written = self.direct.as_ref().map(|direct| direct.write(at, &[piece], false));
-            if written.transpose()? != Some(true) {
-                self.file.write_all_at(piece, at)?;
-            }
-            at += piece.len() as u64;
+            self.file.write_all_at(&zeros[..piece(at)], at)?;
+            at += piece(at) as u64;
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ mod failure;
 mod fresh;
 mod listing;
 mod lock;
+mod object;
 mod tail;
 
 use std::io;
@@ -45,8 +46,9 @@ use self::direct::{Buffers, Direct};
 use self::fresh::{Fresh, Moved};
 use self::listing::Listing;
 use self::lock::Lock;
+use self::object::Opened;
 use self::tail::Growing;
-use super::{Append, Name, Own, Pages, Room, Store, Survives, Tail, What};
+use super::{Append, Name, Object, Own, Pages, Room, Store, Survives, Tail, What};
 use crate::error::{Error, Kind, Result};
 
 const LOCK: &str = ".headwater-lock";
@@ -93,6 +95,13 @@ impl Local {
     /// The directory, of which this store is the owner.
     fn owned(&self) -> Result<Dir> {
         self.held.lock().clone().ok_or_else(|| Error::new(Kind::Invalid, super::NOT_OWNED))
+    }
+
+    fn open_to_read(&self, name: &Name) -> Result<Opened> {
+        let (folder, leaf) = split(name);
+        let file = self.dir().and_then(|root| root.open_folder(folder)?.open_file(leaf, OFlags::RDONLY));
+        let file = file.map_err(|cause| failure::before("read the file", self.at(name), cause))?;
+        Ok(Opened::new(file, &self.path, name))
     }
 
     fn at(&self, name: &Name) -> String {
@@ -178,10 +187,11 @@ impl Store for Local {
     }
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        let (folder, leaf) = split(name);
-        let file = self.dir().and_then(|root| root.open_folder(folder)?.open_file(leaf, OFlags::RDONLY));
-        let bytes = file.map_err(io::Error::from).and_then(|file| dir::read(&file, range));
-        bytes.map(Bytes::from).map_err(|cause| failure::before("read the file", self.at(name), cause))
+        self.open_to_read(name)?.read(range)
+    }
+
+    fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {
+        Ok(Some(Arc::new(self.open_to_read(name)?)))
     }
 
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {

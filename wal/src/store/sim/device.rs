@@ -19,6 +19,8 @@ pub(super) struct Device {
     pub(super) names: Names,
     /// Files that lost a name, until no power cut can bring it back.
     unlinked: Vec<usize>,
+    /// Files that are open for reading, as often as they are.
+    open: BTreeMap<usize, u64>,
     pub(super) reserve: Reserve,
     /// The length of the file that a process has made ahead.
     pub(super) spare: Option<(usize, usize)>,
@@ -88,6 +90,7 @@ impl Device {
             files: Vec::new(),
             names: Names::default(),
             unlinked: Vec::new(),
+            open: BTreeMap::new(),
             reserve: Reserve::default(),
             spare: None,
             capacity: None,
@@ -218,6 +221,21 @@ impl Device {
         self.files.len() - 1
     }
 
+    /// A file was opened for reading: its bytes stay, whatever becomes of its name.
+    pub(super) fn opened(&mut self, file: usize) {
+        *self.open.entry(file).or_default() += 1;
+    }
+
+    pub(super) fn closed(&mut self, file: usize) {
+        if let Some(count) = self.open.get_mut(&file) {
+            *count -= 1;
+            if *count == 0 {
+                self.open.remove(&file);
+                self.forget();
+            }
+        }
+    }
+
     pub(super) fn unlink(&mut self, name: &str) {
         if let Some(file) = self.names.find(name) {
             let number = self.number();
@@ -242,9 +260,9 @@ impl Device {
     }
 
     fn forget(&mut self) {
-        let (files, names) = (&mut self.files, &self.names);
+        let (files, names, open) = (&mut self.files, &self.names, &self.open);
         self.unlinked.retain(|file| {
-            let reached = names.reach(*file);
+            let reached = names.reach(*file) || open.contains_key(file);
             if !reached {
                 files[*file] = File::default();
             }

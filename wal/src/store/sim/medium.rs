@@ -1,6 +1,7 @@
 //! The store that a process has of the device: what both shapes share, and objects.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -8,7 +9,7 @@ use super::device::Device;
 use super::plan::{Fault, Op};
 use super::{Process, Shape};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Append, Entry, Name, Pages, Store, Survives};
+use crate::store::{Append, Entry, Name, Object, Pages, Store, Survives};
 
 pub(super) fn failed(kind: Kind, op: Op, name: &str) -> Error {
     let what = if kind == Kind::Unknown {
@@ -61,25 +62,30 @@ impl Store for Process {
     }
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        let (mut device, fault) = self.enter(Op::Read, name.as_str(), format_args!(" {range:?}"))?;
-        if fault == Some(Fault::Error) {
-            return Err(failed(Kind::Unavailable, Op::Read, name.as_str()).at(name.as_str(), range.start));
+        self.read_file(name, range, |device| {
+            let found = device.names.find(name.as_str());
+            found.ok_or_else(|| {
+                let folder = self.shape == Shape::Growing && device.names.is_folder(name.as_str());
+                if folder || name == &Name::ROOT { no_file(name) } else { not_there(name) }
+            })
+        })
+    }
+
+    fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {
+        if self.shape == Shape::Objects {
+            return Ok(None);
         }
-        let Device { names, files, random, .. } = &mut *device;
-        let Some(file) = names.find(name.as_str()) else {
-            let folder = self.shape == Shape::Growing && names.is_folder(name.as_str());
-            return Err(if folder || name == &Name::ROOT { no_file(name) } else { not_there(name) });
+        // No operation of its own: what can go wrong with it goes wrong with the first read, and others may come
+        // between the two.
+        let mut device = self.device.lock();
+        device.alive(self.id())?;
+        let Some(file) = device.names.find(name.as_str()) else {
+            let folder = device.names.is_folder(name.as_str());
+            return Err(if folder { no_file(name) } else { not_there(name) });
         };
-        let Some(bytes) = files[file].read(range.clone()) else {
-            return Err(failed(Kind::Unavailable, Op::Read, name.as_str()).at(name.as_str(), range.start));
-        };
-        if fault == Some(Fault::Rot) && !bytes.is_empty() {
-            let mut bytes = bytes.to_vec();
-            let bit = random.below(8 * bytes.len() as u64);
-            bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
-            return Ok(bytes.into());
-        }
-        Ok(Bytes::copy_from_slice(bytes))
+        device.opened(file);
+        drop(device);
+        Ok(Some(Arc::new(Opened { process: self.clone(), name: name.clone(), file })))
     }
 
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {
@@ -109,6 +115,31 @@ impl Store for Process {
 }
 
 impl Process {
+    /// Reads of the file that `find` finds.
+    fn read_file(
+        &self,
+        name: &Name,
+        range: Range<u64>,
+        find: impl FnOnce(&Device) -> Result<usize>,
+    ) -> Result<Bytes> {
+        let (mut device, fault) = self.enter(Op::Read, name.as_str(), format_args!(" {range:?}"))?;
+        if fault == Some(Fault::Error) {
+            return Err(failed(Kind::Unavailable, Op::Read, name.as_str()).at(name.as_str(), range.start));
+        }
+        let file = find(&device)?;
+        let Device { files, random, .. } = &mut *device;
+        let Some(bytes) = files[file].read(range.clone()) else {
+            return Err(failed(Kind::Unavailable, Op::Read, name.as_str()).at(name.as_str(), range.start));
+        };
+        if fault == Some(Fault::Rot) && !bytes.is_empty() {
+            let mut bytes = bytes.to_vec();
+            let bit = random.below(8 * bytes.len() as u64);
+            bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+            return Ok(bytes.into());
+        }
+        Ok(Bytes::copy_from_slice(bytes))
+    }
+
     fn put_object(&self, name: &Name, bytes: &[u8]) -> Result<()> {
         let text = name.as_str();
         let (mut device, fault) = self.enter(Op::Put, text, format_args!(" +{}", bytes.len()))?;
@@ -144,6 +175,32 @@ impl Process {
             _ if new => Ok(()),
             _ => Err(taken(name)),
         }
+    }
+}
+
+/// A file that is open for reading: the one that had the name then.
+#[derive(Debug)]
+struct Opened {
+    process: Process,
+    name: Name,
+    file: usize,
+}
+
+impl Object for Opened {
+    fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        self.process.read_file(&self.name, range, |_| Ok(self.file))
+    }
+
+    fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let bytes = self.read(offset..offset.saturating_add(into.len() as u64))?;
+        into[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.process.device.lock().closed(self.file);
     }
 }
 

@@ -37,7 +37,7 @@ pub enum Op {
     Release,
     /// Puts a whole object.
     Put,
-    /// Reads.
+    /// Reads, by name or what was opened for it; opening is a part of the first read.
     Read,
     /// Lists a page.
     List,

@@ -208,6 +208,11 @@ impl Sample {
         all
     }
 
+    /// The same, taking frames in turn wherever they come so.
+    pub(crate) fn walk_in_turn(&self, bytes: &[u8]) -> Vec<Seen> {
+        in_turn(Walk::new(bytes, &self.header))
+    }
+
     pub(crate) fn outline(&self, bytes: &[u8]) -> Outline {
         Outline::of(bytes, &self.header, self.header.check()).expect("memory can be read")
     }
@@ -378,4 +383,16 @@ pub(crate) fn check_order(all: &[Seen]) {
 
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+/// All that a walk comes upon that is asked for frames in turn first.
+pub(crate) fn in_turn(mut walk: Walk<&[u8]>) -> Vec<Seen> {
+    let mut all = Vec::new();
+    loop {
+        let quick = walk.next_in_turn().map(Seen::Frame);
+        match quick.or_else(|| walk.next().unwrap_or_else(|never| match never {})) {
+            Some(seen) => all.push(seen),
+            None => return all,
+        }
+    }
 }

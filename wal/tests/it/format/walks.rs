@@ -15,7 +15,7 @@ use headwater_wal::format::totals::Totals;
 use proptest::prelude::*;
 
 use super::forge::{self, Piece};
-use super::sample::{Record, Sample, check_order, header, record, retire};
+use super::sample::{Record, Sample, check_order, header, in_turn, record, retire};
 
 fn samples() -> Vec<(&'static str, Sample)> {
     let mut sealed = Sample::growing();
@@ -42,6 +42,7 @@ fn samples() -> Vec<(&'static str, Sample)> {
 fn check(sample: &Sample, bytes: &[u8]) {
     let oracle = sample.oracle(bytes);
     oracle.check_walk(&sample.walk(bytes));
+    assert_eq!(sample.walk_in_turn(bytes), sample.walk(bytes));
     oracle.check_outline(&sample.outline(bytes));
 }
 
@@ -185,6 +186,7 @@ proptest! {
             prop_assert!(all.len() <= bytes.len() / 8 + 2, "the walk does not end: {all:?}");
         }
         check_order(&all);
+        prop_assert_eq!(&in_turn(Walk::new(&bytes[..], &header)), &all);
         for seen in &all {
             if let Seen::Frame(frame) = seen {
                 prop_assert!(frames.contains(&frame.at.since(header.base)), "never laid: {frame:?}");

@@ -7,6 +7,7 @@ mod fencing;
 mod full;
 mod handles;
 mod judging;
+mod kept;
 mod loss;
 mod placing;
 mod readers;
