@@ -162,8 +162,19 @@ impl Core {
 
     /// Has the room of the first segment made while nobody waits for it.
     pub(super) fn get_ready(&self) {
-        if let Some(writer) = self.desk.lock().writer.as_mut() {
+        if let Some(writer) = self.desk().writer.as_mut() {
             self.send(writer);
+        }
+    }
+
+    /// Waits for the desk. Who sits there may be at the device: in a stepped log it has to get its turn.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        loop {
+            match self.desk.try_lock() {
+                None if self.stepped && self.clock.wait_for_others() => {}
+                None => return self.desk.lock(),
+                Some(desk) => return desk,
+            }
         }
     }
 
@@ -180,7 +191,7 @@ impl Core {
 
     pub(super) fn confirm_clock(&self) {
         // The headers of the segments to come no longer state a doubt, so that a start that finds one of them has none.
-        if let Some(writer) = self.desk.lock().writer.as_mut() {
+        if let Some(writer) = self.desk().writer.as_mut() {
             writer.clock_in_doubt = false;
         }
         *self.clock_doubt.lock() = None;
@@ -188,7 +199,7 @@ impl Core {
 
     /// One turn of the writer's work. A panic in it, wherever it comes from, fails the log as a failed write does.
     pub(super) fn turn(&self) -> Turn {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let mut jobs = {
             let mut queue = self.queue.lock();
             queue.called = false;
@@ -275,7 +286,7 @@ impl Core {
 
     /// Takes in a group that comes back from the device.
     fn arrive(&self, number: u64, flight: Option<Flight>, party: Party, outcome: Result<(), Failed>) -> Turn {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let at = desk.flying.iter().position(|flying| flying.number == number);
         let at = at.expect("a group comes back once");
         let before = match &self.queue.lock().life {
@@ -390,6 +401,8 @@ impl Core {
     pub(super) fn turn_or_stuck(&self) -> Result<()> {
         match self.turn() {
             Turn::Did | Turn::Over => Ok(()),
+            // Another one has taken it to the device, or has to come back first.
+            Turn::Idle | Turn::Busy if self.clock.wait_for_others() => Ok(()),
             Turn::Idle | Turn::Busy => {
                 Err(Error::new(Kind::Invalid, "a stepped log has nothing to do, and somebody waits"))
             }
@@ -403,7 +416,7 @@ impl Core {
     /// What the writer does when nobody wants anything: it says that all was acknowledged, and seals what is old.
     /// Returns how long it can rest.
     pub(super) fn rest(&self) -> Duration {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let busy = {
             let queue = self.queue.lock();
             if matches!(queue.life, Life::Failed(_) | Life::Closed) {
@@ -443,7 +456,7 @@ impl Core {
 
     /// Takes in that a sync came to its end beside everything else.
     pub(super) fn synced(&self, unsynced: &Unsynced, outcome: Result<(), Failed>) {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         match (outcome, desk.writer.as_mut()) {
             (Ok(()), Some(writer)) => writer.synced(unsynced),
             (Err(failed), Some(_)) => {
@@ -460,12 +473,18 @@ impl Core {
         // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
         let woken = self.queue.lock().closing();
         self.wake(woken);
-        while matches!(self.turn(), Turn::Did | Turn::Busy) {
-            self.until_landed();
-        }
-        self.until_landed();
+        while matches!(self.turn(), Turn::Did | Turn::Busy) && self.until_landed() {}
         self.until_errands_are_done();
-        let mut desk = self.desk.lock();
+        let mut desk = loop {
+            if !self.until_landed() {
+                return;
+            }
+            let desk = self.desk();
+            // On a full disk records may be left, and who waits for one may have brought it to the device since.
+            if desk.flying.is_empty() {
+                break desk;
+            }
+        };
         let Some(writer) = desk.writer.as_mut() else { return };
         let failed = matches!(self.queue.lock().life, Life::Failed(_));
         if !failed {
@@ -473,7 +492,7 @@ impl Core {
                 Ok(()) | Err(Failed::Full(_)) => self.show(writer),
                 Err(Failed::Dead(error)) => {
                     self.fail(desk, &error, Vec::new(), Vec::new());
-                    desk = self.desk.lock();
+                    desk = self.desk();
                 }
             }
             if let Some(append) = self.store.append().filter(|_| !self.stepped) {
@@ -496,11 +515,18 @@ impl Core {
         self.wake(jobs.into_iter().filter_map(|job| job.refuse(error.clone())));
     }
 
-    fn until_landed(&self) {
+    /// Waits until nothing is at the device. `false`: never, since who was there with a stepped log's group is gone, by a
+    /// panic of a test's own.
+    fn until_landed(&self) -> bool {
         let mut queue = self.queue.lock();
         while queue.flying > 0 {
-            self.landed.wait(&mut queue);
+            if !self.stepped {
+                self.landed.wait(&mut queue);
+            } else if !MutexGuard::unlocked(&mut queue, || self.clock.wait_for_others()) {
+                return false;
+            }
         }
+        true
     }
 
     /// Brings what readers see up to what the writer has done.

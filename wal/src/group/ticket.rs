@@ -79,9 +79,12 @@ impl<T: Clone> Slot<T> {
     pub(super) fn wait(&self, core: &Core) -> Result<T> {
         loop {
             if core.is_stepped() {
-                match self.answer() {
-                    Some(answer) => return answer,
-                    None => core.turn_or_stuck()?,
+                if let Some(answer) = self.answer() {
+                    return answer;
+                }
+                // Who finds nothing to do may have waited for another one, who has done it and is gone.
+                if let Err(stuck) = core.turn_or_stuck() {
+                    return self.answer().unwrap_or(Err(stuck));
                 }
                 continue;
             }
