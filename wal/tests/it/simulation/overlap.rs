@@ -153,9 +153,9 @@ impl Caller<'_> {
             51 => writer.drop_ticket(|count| lives.random.below(count as u64) as usize),
             52 => writer.pin(|count| lives.random.below(count as u64) as usize),
             53 => writer.unpin(),
+            54 if lives.random.coin() => lives.world.clock.advance(Duration::from_secs(700)),
             54 => writer.log().confirm_clock(),
-            55 => lives.world.clock.advance(Duration::from_secs(700)),
-            56 => self.fill_the_disk(),
+            55 | 56 => self.fill_the_disk(),
             57 => lives.world.sim.set_capacity(None),
             58 => self.go_wrong(),
             _ => self.stop(),
@@ -192,9 +192,9 @@ impl Caller<'_> {
             self.lives.world.clock.wait_for_others();
         }
         match self.lives.random.below(4) {
-            0 => drop(self.writer.retire(Time::MAX)),
-            1 => self.writer.seal(),
-            2 if self.lives.random.one_in(3) => self.writer.close(),
+            0 | 1 => drop(self.writer.retire(Time::MAX)),
+            2 => self.writer.seal(),
+            _ if self.lives.random.one_in(3) => self.writer.close(),
             _ => {}
         }
     }
