@@ -53,6 +53,13 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn elapsed(&self) -> Duration;
     /// Bytes that no other call, process or machine gets.
     fn random(&self) -> [u8; 16];
+
+    /// Lets other threads go on, of which this one waits for something, and returns for it to look again; whether there
+    /// are any. Only a log without threads of its own asks: a clock under which one thread runs at a time has to know
+    /// who waits.
+    fn wait_for_others(&self) -> bool {
+        false
+    }
 }
 
 /// The machine's own clocks and random source.

@@ -107,6 +107,8 @@ pub(super) struct Errands {
     pub(super) room: Option<(u64, Room)>,
     /// A sync of what a `Process` log has written.
     pub(super) sync: Option<Unsynced>,
+    /// One is at the device.
+    pub(super) out: bool,
     pub(super) over: bool,
 }
 
@@ -160,8 +162,19 @@ impl Core {
 
     /// Has the room of the first segment made while nobody waits for it.
     pub(super) fn get_ready(&self) {
-        if let Some(writer) = self.desk.lock().writer.as_mut() {
+        if let Some(writer) = self.desk().writer.as_mut() {
             self.send(writer);
+        }
+    }
+
+    /// Waits for the desk. Who sits there may be at the device: in a stepped log it has to get its turn.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        loop {
+            match self.desk.try_lock() {
+                None if self.stepped && self.clock.wait_for_others() => {}
+                None => return self.desk.lock(),
+                Some(desk) => return desk,
+            }
         }
     }
 
@@ -178,7 +191,7 @@ impl Core {
 
     pub(super) fn confirm_clock(&self) {
         // The headers of the segments to come no longer state a doubt, so that a start that finds one of them has none.
-        if let Some(writer) = self.desk.lock().writer.as_mut() {
+        if let Some(writer) = self.desk().writer.as_mut() {
             writer.clock_in_doubt = false;
         }
         *self.clock_doubt.lock() = None;
@@ -186,7 +199,7 @@ impl Core {
 
     /// One turn of the writer's work. A panic in it, wherever it comes from, fails the log as a failed write does.
     pub(super) fn turn(&self) -> Turn {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let mut jobs = {
             let mut queue = self.queue.lock();
             queue.called = false;
@@ -233,8 +246,12 @@ impl Core {
         let records = || jobs.iter().filter_map(Job::prepared);
         let frames = records().map(Prepared::frame_len).sum();
         let weight = records().map(weight).sum();
-        let now = self.now();
-        match caught(|| writer.make_room(frames, now)) {
+        let mut now = Time(0);
+        let room = caught(|| {
+            now = self.now();
+            writer.make_room(frames, now)
+        });
+        match room {
             Ok(true) => {}
             Ok(false) => {
                 let mut queue = self.queue.lock();
@@ -269,7 +286,7 @@ impl Core {
 
     /// Takes in a group that comes back from the device.
     fn arrive(&self, number: u64, flight: Option<Flight>, party: Party, outcome: Result<(), Failed>) -> Turn {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let at = desk.flying.iter().position(|flying| flying.number == number);
         let at = at.expect("a group comes back once");
         let before = match &self.queue.lock().life {
@@ -281,11 +298,11 @@ impl Core {
                 desk.flying[at].landed = Some(Landed { flight, party });
                 return self.land(desk);
             }
-            (Err(Failed::Full(error)), None, Some(flight)) => {
+            (Err(Failed::Full(error)), None, Some(mut flight)) => {
                 desk.flying.remove(at);
                 desk.writer.as_mut().expect("a log is open while something flies").call_back();
                 self.landed(&party);
-                let appends = flight.into_records().into_iter().zip(party.slots);
+                let appends = flight.take_records().into_iter().zip(party.slots);
                 return self.full(appends.map(|(record, slot)| Job::Append(record, slot)).collect(), error);
             }
             (_, Some(before), flight) => {
@@ -297,7 +314,7 @@ impl Core {
         };
         desk.flying.remove(at);
         self.landed(&party);
-        let places = flight.map(|flight| flight.places()).unwrap_or_default();
+        let places = flight.as_ref().map(Flight::places).unwrap_or_default();
         let places = places.into_iter().chain(std::iter::repeat(Unsettled::NOWHERE));
         let handed = party.slots.into_iter().zip(places).collect();
         self.fail(desk, &error, handed, Vec::new())
@@ -307,9 +324,10 @@ impl Core {
     fn land(&self, mut desk: MutexGuard<'_, Desk>) -> Turn {
         let Desk { writer, flying, .. } = &mut *desk;
         let writer = writer.as_mut().expect("a log is open while something flies");
-        let (mut landed, mut frames, mut weight) = (Vec::new(), 0, 0);
+        let (mut landed, mut records, mut frames, mut weight) = (Vec::new(), Vec::new(), 0, 0);
         while let Some(next) = flying.pop_front_if(|next| next.landed.is_some()) {
-            let Landed { flight, party } = next.landed.expect("it was looked at");
+            let Landed { mut flight, party } = next.landed.expect("it was looked at");
+            records.push(flight.take_records());
             frames += party.frames;
             weight += party.weight;
             landed.push((party.slots, writer.land(flight)));
@@ -331,6 +349,8 @@ impl Core {
         }
         drop(desk);
         self.wake(woken);
+        // Off all locks: what an owner does when its payload is let go may need the log, and a panic in it is not ours.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(records)));
         Turn::Did
     }
 
@@ -381,6 +401,8 @@ impl Core {
     pub(super) fn turn_or_stuck(&self) -> Result<()> {
         match self.turn() {
             Turn::Did | Turn::Over => Ok(()),
+            // Another one has taken it to the device, or has to come back first.
+            Turn::Idle | Turn::Busy if self.clock.wait_for_others() => Ok(()),
             Turn::Idle | Turn::Busy => {
                 Err(Error::new(Kind::Invalid, "a stepped log has nothing to do, and somebody waits"))
             }
@@ -394,7 +416,7 @@ impl Core {
     /// What the writer does when nobody wants anything: it says that all was acknowledged, and seals what is old.
     /// Returns how long it can rest.
     pub(super) fn rest(&self) -> Duration {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         let busy = {
             let queue = self.queue.lock();
             if matches!(queue.life, Life::Failed(_) | Life::Closed) {
@@ -406,11 +428,14 @@ impl Core {
         if busy {
             return self.options.idle_after;
         }
-        let now = self.now();
         let due = writer.active_since().map(|since| since.after(self.options.segment_age));
-        let done = caught(|| match due {
-            Some(due) if due <= now => writer.seal(now),
-            _ => writer.idle(now),
+        let mut now = Time(0);
+        let done = caught(|| {
+            now = self.now();
+            match due {
+                Some(due) if due <= now => writer.seal(now),
+                _ => writer.idle(now),
+            }
         });
         match done {
             Ok(()) | Err(Failed::Full(_)) => self.show(writer),
@@ -431,7 +456,7 @@ impl Core {
 
     /// Takes in that a sync came to its end beside everything else.
     pub(super) fn synced(&self, unsynced: &Unsynced, outcome: Result<(), Failed>) {
-        let mut desk = self.desk.lock();
+        let mut desk = self.desk();
         match (outcome, desk.writer.as_mut()) {
             (Ok(()), Some(writer)) => writer.synced(unsynced),
             (Err(failed), Some(_)) => {
@@ -448,13 +473,14 @@ impl Core {
         // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
         let woken = self.queue.lock().closing();
         self.wake(woken);
-        while matches!(self.turn(), Turn::Did | Turn::Busy) {
-            self.until_landed();
-        }
+        while matches!(self.turn(), Turn::Did | Turn::Busy) && self.until_landed() {}
+        self.until_errands_are_done();
         let mut desk = loop {
-            self.until_landed();
-            let desk = self.desk.lock();
-            // On a full disk something waited to the end, and who waits for it may have found room a moment ago.
+            if !self.until_landed() {
+                return;
+            }
+            let desk = self.desk();
+            // On a full disk records may be left, and who waits for one may have brought it to the device since.
             if desk.flying.is_empty() {
                 break desk;
             }
@@ -466,7 +492,7 @@ impl Core {
                 Ok(()) | Err(Failed::Full(_)) => self.show(writer),
                 Err(Failed::Dead(error)) => {
                     self.fail(desk, &error, Vec::new(), Vec::new());
-                    desk = self.desk.lock();
+                    desk = self.desk();
                 }
             }
             if let Some(append) = self.store.append().filter(|_| !self.stepped) {
@@ -489,11 +515,18 @@ impl Core {
         self.wake(jobs.into_iter().filter_map(|job| job.refuse(error.clone())));
     }
 
-    fn until_landed(&self) {
+    /// Waits until nothing is at the device. `false`: never, since who was there with a stepped log's group is gone, by a
+    /// panic of a test's own.
+    fn until_landed(&self) -> bool {
         let mut queue = self.queue.lock();
         while queue.flying > 0 {
-            self.landed.wait(&mut queue);
+            if !self.stepped {
+                self.landed.wait(&mut queue);
+            } else if !MutexGuard::unlocked(&mut queue, || self.clock.wait_for_others()) {
+                return false;
+            }
         }
+        true
     }
 
     /// Brings what readers see up to what the writer has done.
@@ -540,8 +573,11 @@ impl Core {
         let (behind, flying) = flying.into_iter().partition(|flying| flying.landed.is_some());
         desk.flying = flying;
         let behind: VecDeque<Flying> = behind;
-        for Landed { flight, party } in behind.into_iter().filter_map(|flying| flying.landed) {
+        // The payloads go last, off all locks.
+        let mut records = Vec::new();
+        for Landed { mut flight, party } in behind.into_iter().filter_map(|flying| flying.landed) {
             self.subside(&mut queue, 1, party.frames);
+            records.push(flight.take_records());
             handed.extend(party.slots.into_iter().zip(flight.places()));
         }
         let mut woken = Vec::new();
@@ -552,7 +588,7 @@ impl Core {
         }
         drop(queue);
         woken.extend(handed.into_iter().filter_map(|(slot, place)| slot.set(Err(refusal(error, place)))));
-        woken.extend(jobs.into_iter().filter_map(|job| job.refuse(refusal(error, Unsettled::NOWHERE))));
+        woken.extend(jobs.iter().filter_map(|job| job.refuse(refusal(error, Unsettled::NOWHERE))));
         drop(desk);
         self.work.notify_all();
         self.wake(woken);
@@ -645,7 +681,8 @@ impl Job {
         waiter.into_iter().collect()
     }
 
-    fn refuse(self, error: Error) -> Option<Waiter> {
+    /// Sets its answer. Returns whom to wake.
+    fn refuse(&self, error: Error) -> Option<Waiter> {
         match self {
             Job::Append(_, slot) => slot.set(Err(error)),
             Job::Seal(slot) => slot.set(Err(error)),

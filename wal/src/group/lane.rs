@@ -2,13 +2,13 @@
 //! segment's room, and the syncs of a `Process` log.
 
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::core::{Core, Turn, caught};
 use super::queue::Life;
+use super::thread::{self, Builder, JoinHandle};
 use crate::error::{Error, Kind, Result};
 use crate::log::{Failed, Writer};
 
@@ -62,8 +62,11 @@ impl Crew {
         core.errand.notify_all();
         // One that is about to end may have started another.
         while let Some(thread) = { self.0.lock().pop() } {
-            // A panic at the device was caught and told long before.
-            let _ = thread.join();
+            // A lane wakes tasks, and waking one may end the log: that lane cannot wait for itself, and ends soon.
+            if thread.thread().id() != thread::current().id() {
+                // A panic at the device was caught and told long before.
+                let _ = thread.join();
+            }
         }
     }
 }
@@ -149,7 +152,12 @@ impl Core {
     fn wait_for_room(&self, at_most: Duration) -> bool {
         let mut queue = self.queue.lock();
         let mut waited = false;
-        while !waited && matches!(queue.life, Life::Running) && !queue.wants_to_retire() {
+        // Once another lane has found room this one is as free as any: it may be the one that is woken for an append.
+        while !waited
+            && matches!(queue.life, Life::Running)
+            && queue.full.is_some()
+            && !queue.wants_to_retire()
+        {
             queue.asleep += 1;
             waited = self.work.wait_for(&mut queue, at_most).timed_out();
             queue.asleep -= 1;
@@ -184,14 +192,41 @@ impl Core {
                 }
                 (errands.room.take(), errands.sync.take())
             };
-            if let Some(unsynced) = sync {
-                self.synced(&unsynced, caught(|| unsynced.sync()));
+            if let Some(unsynced) = sync
+                && let Some(outcome) = self.run_errand(|| unsynced.sync())
+            {
+                self.synced(&unsynced, outcome);
             }
             if let (Some((len, room)), Some(append)) = (room, self.store.append()) {
                 // What goes wrong here goes wrong again when the room is needed, and is told then.
                 let _alone = self.making_room.lock();
-                let _ = caught(|| append.ahead(len, room).map_err(Failed::from));
+                let _ = self.run_errand(|| append.ahead(len, room).map_err(Failed::from));
             }
+        }
+    }
+
+    /// Runs one errand, unless they are over.
+    fn run_errand(&self, errand: impl FnOnce() -> Result<(), Failed>) -> Option<Result<(), Failed>> {
+        {
+            let mut errands = self.errands.lock();
+            if errands.over {
+                return None;
+            }
+            errands.out = true;
+        }
+        let done = caught(errand);
+        self.errands.lock().out = false;
+        self.errand.notify_all();
+        Some(done)
+    }
+
+    /// Waits until no errand is at the device, and none will be. Of several who end a log at once only one may have
+    /// waited for the thread itself.
+    pub(super) fn until_errands_are_done(&self) {
+        let mut errands = self.errands.lock();
+        errands.over = true;
+        while errands.out {
+            self.errand.wait(&mut errands);
         }
     }
 }

@@ -5,6 +5,7 @@ mod core;
 mod lane;
 mod opened;
 mod queue;
+mod thread;
 mod ticket;
 
 use std::future::Future;

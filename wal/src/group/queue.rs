@@ -221,12 +221,14 @@ impl Queue {
 
     /// Takes what goes to the device next: appends for one group, or one other job.
     ///
-    /// On a full disk retiring overtakes the appends, for it is what makes room. Sealing does not: who seals wants what
-    /// was appended before to be durable.
+    /// On a full disk retiring overtakes the appends, for it is what makes room; not while one of them is at the device
+    /// because there is room again. Sealing does not: who seals wants what was appended before to be durable.
     pub(super) fn take(&mut self, group_bytes_max: u64) -> Vec<Job> {
         let other = |job: &Job| !matches!(job, Job::Append(..));
         let retire = |job: &Job| matches!(job, Job::Retire(..));
-        if let Some(at) = self.jobs.iter().position(retire).filter(|_| self.full.is_some()) {
+        if let Some(at) =
+            self.jobs.iter().position(retire).filter(|_| self.full.is_some() && self.flying == 0)
+        {
             return self.jobs.remove(at).into_iter().collect();
         }
         if self.jobs.front().is_some_and(other) {

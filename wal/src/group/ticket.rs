@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::core::Core;
+use super::thread::{self, Instant, Thread};
 use crate::error::Result;
 use crate::format::Handle;
 
@@ -65,20 +65,26 @@ impl<T: Clone> Slot<T> {
 
     /// The answer, or `waiter` is woken when there is one.
     fn answer_or(&self, waiter: impl FnOnce() -> Waiter) -> Option<Result<T>> {
+        // Dropped after the lock: with the last waker of a task goes what the task owned, which may be tickets or the log.
+        let _replaced;
         let mut state = self.state.lock();
-        if state.answer.is_none() {
-            state.waiter = Some(waiter());
+        if state.answer.is_some() {
+            return state.answer.clone();
         }
-        state.answer.clone()
+        _replaced = state.waiter.replace(waiter());
+        None
     }
 
     /// Waits for the answer; in a stepped log by doing the writer's work.
     pub(super) fn wait(&self, core: &Core) -> Result<T> {
         loop {
             if core.is_stepped() {
-                match self.answer() {
-                    Some(answer) => return answer,
-                    None => core.turn_or_stuck()?,
+                if let Some(answer) = self.answer() {
+                    return answer;
+                }
+                // Who finds nothing to do may have waited for another one, who has done it and is gone.
+                if let Err(stuck) = core.turn_or_stuck() {
+                    return self.answer().unwrap_or(Err(stuck));
                 }
                 continue;
             }

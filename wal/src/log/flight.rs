@@ -82,9 +82,9 @@ impl Flight {
         self.encoded.handles.iter().copied().map(Unsettled).collect()
     }
 
-    /// The records of a group of which nothing is there.
-    pub(crate) fn into_records(self) -> Vec<Prepared> {
-        self.records
+    /// The records of a group that has flown: nothing here needs them any more.
+    pub(crate) fn take_records(&mut self) -> Vec<Prepared> {
+        std::mem::take(&mut self.records)
     }
 
     /// Where the group ends.

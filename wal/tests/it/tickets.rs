@@ -1,5 +1,6 @@
 //! Tickets, the queue and the end of a log: many callers, one writer, and every one of them is answered, once.
 
+mod crowd;
 mod ends;
 mod room;
 mod settling;

@@ -1,52 +1,90 @@
 //! Turns: several actors, each on a thread of its own, of which exactly one runs at a time.
 
+use std::cell::RefCell;
 use std::panic;
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Process, Random, Sim};
+use super::{Op, Process, Random, Sim};
 
-/// Somebody with a process of their own.
+/// Somebody who takes turns with others, and a process for them.
 pub type Actor<'a> = Box<dyn FnOnce(Process) + Send + 'a>;
 
-/// Who may run now. It is passed on before every operation of the device and when an actor ends, by seed.
-#[derive(Debug)]
-pub(super) struct Baton {
+/// Which of so many actors goes on, in their order; it is asked where there is more than one.
+pub type Schedule = Box<dyn FnMut(usize) -> usize + Send>;
+
+thread_local! {
+    /// Where the actor of this thread sits. Whatever process it uses, and whoever else uses that one, it waits for its
+    /// own turn.
+    static SEAT: RefCell<Option<(Arc<Baton>, usize)>> = const { RefCell::new(None) };
+}
+
+/// Before an operation of the device: lets other actors run, if this thread is one.
+pub(super) fn turn(op: Op) {
+    if let Some((baton, seat)) = SEAT.with_borrow(Clone::clone) {
+        baton.turn(seat, op);
+    }
+}
+
+/// The actor of this thread waits for what another one does, and lets it run. Whether there is another one.
+pub(super) fn pass() -> bool {
+    SEAT.with_borrow(Clone::clone).is_some_and(|(baton, seat)| baton.pass(seat))
+}
+
+/// Who may run now. It is passed on before every operation of the device, and when an actor waits or ends.
+struct Baton {
     turns: Mutex<Turns>,
     passed: Condvar,
 }
 
-#[derive(Debug)]
 struct Turns {
-    random: Random,
+    order: Order,
     holder: usize,
     seats: Vec<usize>,
-    /// The holder goes on but for one time in so many: some schedules change at every step, in some an actor sleeps
-    /// through the whole life of another.
-    patience: u64,
+}
+
+/// Who is next.
+enum Order {
+    /// By seed. The holder goes on but for one time in so many: some schedules change at every step, in some an actor
+    /// sleeps through the whole life of another.
+    Seeded { random: Random, patience: u64 },
+    /// As the test says, before operations of these kinds.
+    Told(Vec<Op>, Schedule),
 }
 
 impl Baton {
-    fn new(seed: u64, seats: usize) -> Self {
-        let mut random = Random::new(seed);
-        let patience = [1, 2, 4, 16, 64][random.below(5) as usize];
-        let holder = random.below(seats as u64) as usize;
-        let turns = Turns { random, holder, seats: (0..seats).collect(), patience };
+    fn new(order: Order, seats: usize) -> Self {
+        let mut turns = Turns { order, holder: 0, seats: (0..seats).collect() };
+        turns.choose(turns.seats.clone());
         Baton { turns: Mutex::new(turns), passed: Condvar::new() }
     }
 
     /// Lets others run before the holder goes on. Who has left the game goes on at once.
-    pub(super) fn turn(&self, seat: usize) {
+    fn turn(&self, seat: usize, op: Op) {
         self.wait(seat);
         let mut turns = self.turns.lock();
-        let patience = turns.patience;
-        if turns.seats.contains(&seat) && turns.random.one_in(patience) {
-            turns.choose();
+        if turns.seats.contains(&seat) && turns.is_due(op) {
+            let seats = turns.seats.clone();
+            turns.choose(seats);
             self.passed.notify_all();
         }
         drop(turns);
         self.wait(seat);
+    }
+
+    fn pass(&self, seat: usize) -> bool {
+        self.wait(seat);
+        let mut turns = self.turns.lock();
+        let others: Vec<_> = turns.seats.iter().copied().filter(|other| *other != seat).collect();
+        if others.is_empty() || !turns.seats.contains(&seat) {
+            return false;
+        }
+        turns.choose(others);
+        self.passed.notify_all();
+        drop(turns);
+        self.wait(seat);
+        true
     }
 
     fn wait(&self, seat: usize) {
@@ -60,38 +98,67 @@ impl Baton {
         let mut turns = self.turns.lock();
         turns.seats.retain(|other| *other != seat);
         if turns.holder == seat && !turns.seats.is_empty() {
-            turns.choose();
+            let seats = turns.seats.clone();
+            turns.choose(seats);
         }
         self.passed.notify_all();
     }
 }
 
 impl Turns {
-    fn choose(&mut self) {
-        self.holder = self.seats[self.random.below(self.seats.len() as u64) as usize];
+    /// Whether another one may be chosen now.
+    fn is_due(&mut self, op: Op) -> bool {
+        match &mut self.order {
+            Order::Seeded { random, patience } => random.one_in(*patience),
+            Order::Told(ops, _) => ops.contains(&op),
+        }
+    }
+
+    fn choose(&mut self, among: Vec<usize>) {
+        let chosen = match &mut self.order {
+            Order::Seeded { random, .. } => random.below(among.len() as u64) as usize,
+            Order::Told(..) if among.len() == 1 => 0,
+            Order::Told(_, schedule) => schedule(among.len()),
+        };
+        self.holder = among[chosen];
     }
 }
 
-/// Passes the baton on when an actor ends, also by a panic.
-struct Seat<'a>(&'a Baton, usize);
+/// The seat of this thread. It passes the baton on when its actor ends, also by a panic.
+struct Seat<'a>(&'a Arc<Baton>, usize);
+
+impl<'a> Seat<'a> {
+    fn take(baton: &'a Arc<Baton>, seat: usize) -> Self {
+        SEAT.set(Some((baton.clone(), seat)));
+        baton.wait(seat);
+        Seat(baton, seat)
+    }
+}
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
+        SEAT.set(None);
         self.0.leave(self.1);
     }
 }
 
-pub(super) fn take_turns(sim: &Sim, actors: Vec<Actor<'_>>) {
+pub(super) fn take_turns(sim: &Sim, actors: Vec<Actor<'_>>, told: Option<(Vec<Op>, Schedule)>) {
     if actors.is_empty() {
         return;
     }
-    let baton = Arc::new(Baton::new(sim.device.lock().random.draw(), actors.len()));
-    let processes: Vec<_> = (0..actors.len()).map(|seat| sim.seated(Some((baton.clone(), seat)))).collect();
-    let baton = &*baton;
+    let order = told.map_or_else(
+        || {
+            let mut random = Random::new(sim.device.lock().random.draw());
+            let patience = [1, 2, 4, 16, 64][random.below(5) as usize];
+            Order::Seeded { random, patience }
+        },
+        |(ops, schedule)| Order::Told(ops, schedule),
+    );
+    let baton = &Arc::new(Baton::new(order, actors.len()));
+    let processes: Vec<_> = actors.iter().map(|_| sim.process()).collect();
     let results: Vec<_> = std::thread::scope(|scope| {
         let run = |(seat, (actor, process)): (usize, (Actor<'_>, Process))| {
-            let seat = Seat(baton, seat);
-            baton.wait(seat.1);
+            let _seat = Seat::take(baton, seat);
             actor(process);
         };
         let threads: Vec<_> = actors

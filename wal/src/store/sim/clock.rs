@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::Random;
+use super::{Random, baton};
 use crate::clock::{Clock, Time};
 
 /// A clock that only the test moves, and random bytes from a seed.
@@ -57,6 +57,10 @@ impl SimClock {
 }
 
 impl Clock for SimClock {
+    fn wait_for_others(&self) -> bool {
+        baton::pass()
+    }
+
     fn wall(&self) -> Time {
         self.now.lock().wall
     }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
-use super::baton::Baton;
 use super::cut::{Cut, Fate};
 use super::file::File;
 use super::names::Names;
@@ -68,7 +66,6 @@ pub(super) struct Life {
     pub(super) guards: u64,
     /// What to run before which of its operations.
     pub(super) visits: Vec<(When, Visit)>,
-    pub(super) seat: Option<(Arc<Baton>, usize)>,
 }
 
 /// What a test runs before an operation.

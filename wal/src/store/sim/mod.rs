@@ -59,7 +59,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-pub use baton::Actor;
+pub use baton::{Actor, Schedule};
 pub use clock::SimClock;
 pub use cut::Cut;
 use device::Device;
@@ -113,11 +113,6 @@ impl Sim {
         Sim { device: Arc::new(Mutex::new(self.device.lock().fork(seed))) }
     }
 
-    /// A new process.
-    pub fn process(&self) -> Process {
-        self.seated(None)
-    }
-
     /// The store of a new process.
     pub fn store(&self) -> Arc<dyn Store> {
         self.process().store()
@@ -125,9 +120,16 @@ impl Sim {
 
     /// Runs the actors, each with a process and a thread of its own, but one at a time: before every operation of the
     /// device the seed may let another one go on. Returns when all have ended; panics if one did. An actor must not
-    /// wait for another but through the device.
+    /// wait for another but through the device, or by [`wait_for_others`](crate::Clock::wait_for_others) of a
+    /// [`SimClock`]. Several may use one process, and one log that is stepped.
     pub fn take_turns(&self, actors: Vec<Actor<'_>>) {
-        baton::take_turns(self, actors);
+        baton::take_turns(self, actors, None);
+    }
+
+    /// As [`take_turns`](Self::take_turns), but the test says who goes on, before operations of these kinds, and when
+    /// an actor waits or ends.
+    pub fn take_turns_as(&self, actors: Vec<Actor<'_>>, ops: &[Op], schedule: Schedule) {
+        baton::take_turns(self, actors, Some((ops.to_vec(), schedule)));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::baton::Baton;
+use super::baton;
 use super::device::{Device, Life};
 use super::plan::{Fault, Op, When};
 use super::{Shape, Sim};
@@ -27,10 +27,11 @@ impl fmt::Debug for Process {
 }
 
 impl Sim {
-    pub(super) fn seated(&self, seat: Option<(Arc<Baton>, usize)>) -> Process {
+    /// A new process.
+    pub fn process(&self) -> Process {
         let mut device = self.device.lock();
         let id = device.processes.len();
-        device.processes.push(Life { seat, ..Life::default() });
+        device.processes.push(Life::default());
         Process { device: self.device.clone(), shape: device.shape, id }
     }
 }
@@ -56,12 +57,11 @@ impl Process {
         self.sim().touch(|device| device.kill(self.id, "the process is dead"));
     }
 
-    /// Kills it and begins another one, which takes its turns from then on.
+    /// Kills it and begins another one.
     #[must_use]
     pub fn restart(&self) -> Process {
         self.kill();
-        let seat = self.device.lock().processes[self.id].seat.clone();
-        self.sim().seated(seat)
+        self.sim().process()
     }
 
     /// How many operations it began.
@@ -97,17 +97,12 @@ impl Process {
         let Device { processes, random, .. } = &mut *device;
         let life = &mut processes[self.id];
         life.operations += u64::from(life.dead.is_none());
-        if life.seat.is_some() || !life.visits.is_empty() {
-            let comes = |(when, _): &mut (When, _)| when.comes(op, name, self.id, random);
-            let due: Vec<_> = life.visits.extract_if(.., comes).collect();
-            let seat = life.seat.clone();
-            drop(device);
-            due.into_iter().for_each(|(_, visit)| visit());
-            if let Some((baton, seat)) = seat {
-                baton.turn(seat);
-            }
-            device = self.device.lock();
-        }
+        let comes = |(when, _): &mut (When, _)| when.comes(op, name, self.id, random);
+        let due: Vec<_> = life.visits.extract_if(.., comes).collect();
+        drop(device);
+        due.into_iter().for_each(|(_, visit)| visit());
+        baton::turn(op);
+        device = self.device.lock();
         device.alive(self.id)?;
         let fault = device.begin(op, self.id, name, detail);
         match fault {

@@ -1,10 +1,12 @@
 //! A disk without room: appends wait, retiring and starting still work, nothing is lost, and no restart is needed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use headwater_wal::store::sim::Op;
 use headwater_wal::{Kind, Log, Position, Ticket, Time};
 
-use super::{Place, texts};
+use super::{Life, Place, before, texts};
 
 /// How many bytes the medium holds now.
 fn held(place: &Place) -> u64 {
@@ -97,6 +99,30 @@ fn a_stepped_append_on_a_full_disk_tells_why_it_cannot_go_on_and_is_kept() {
     place.sim.set_capacity(None);
     held.wait().unwrap();
     assert_eq!(log.texts(), ["first", "waits", "waits too"]);
+}
+
+#[test]
+fn retiring_waits_for_the_group_that_goes_first_when_there_is_room_again() {
+    let place = Place::disk();
+    let Life { log, process } = place.start();
+    log.append(Time(1), "retired").unwrap().wait().unwrap();
+    log.seal().unwrap();
+    place.sim.set_capacity(Some(0));
+    let ticket = log.append(Time(1), "waits").unwrap();
+    assert!(!log.turn() && log.waits_for_room().is_some());
+    place.sim.set_capacity(None);
+    let log = Arc::new(log);
+    let beside = log.clone();
+    before(&process, Op::Write, "0", move || {
+        // While the group that waited is at the device, and the log is not yet known to have room.
+        drop(beside.append(Time(1), "beside").unwrap());
+        assert!(beside.retire_before(Time::MAX).is_err(), "its turn comes when nothing is at the device");
+    });
+    ticket.wait().unwrap();
+    while log.turn() {}
+    assert!(log.failure().is_none(), "{:?}", log.failure());
+    assert_eq!(texts(log.replay(Position::START).unwrap()), ["waits", "beside"]);
+    assert!(log.range().start > Position::START, "it has retired");
 }
 
 #[test]

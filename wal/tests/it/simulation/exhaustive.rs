@@ -20,7 +20,7 @@ pub(crate) enum Call {
 
 const CALLS: [Call; 5] = [Call::Append, Call::Wait, Call::Seal, Call::Retire, Call::Close];
 
-const ENDS: [End; 6] = [
+pub(crate) const ENDS: [End; 6] = [
     End::Power(Cut::LoseAll),
     End::Power(Cut::KeepAll),
     End::Power(Cut::Sectors),
@@ -217,7 +217,7 @@ fn each_second_end(scope: &Scope, world: &World, end: End, number: u64, tally: &
 }
 
 /// After any end the log starts, has what it must, takes more, and has that the next time.
-fn recover_and_go_on(world: &World) {
+pub(crate) fn recover_and_go_on(world: &World) {
     world.look_around();
     let mut writer = world.recover();
     writer.append(500);

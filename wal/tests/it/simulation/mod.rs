@@ -1,7 +1,10 @@
 //! The whole engine on a simulated device, held against what its writers recorded.
 
 mod exhaustive;
+mod flights;
 mod model;
+mod orders;
+mod overlap;
 mod pipeline;
 mod random;
 mod rot;
@@ -174,6 +177,57 @@ fn every_promise_holds_among_two_and_three_writers_that_take_turns() {
         "row: clean",
     ];
     each_seed(writers::run, &met);
+}
+
+#[test]
+fn every_promise_holds_while_lanes_bring_groups_to_the_device_at_once() {
+    let met = [
+        "crash points",
+        "ends with groups at the device",
+        "full disks",
+        "groups that failed beside another",
+        "groups that landed before an earlier one",
+        "groups that overlapped",
+        "groups that overlapped two others",
+        "device: create: error",
+        "device: create: full",
+        "device: power cut: file torn",
+        "device: power cut: unsynced sector kept",
+        "device: power cut: unsynced sector lost",
+        "device: sync: crash",
+        "device: sync: error",
+        "device: sync: panic",
+        "device: sync: partly",
+        "device: write: crash",
+        "device: write: error",
+        "device: write: panic",
+        "device: write: partly",
+        "fate: retired",
+        "row: clean",
+        "row: torn",
+    ];
+    each_seed(overlap::run, &met);
+}
+
+#[test]
+fn every_order_of_a_few_groups_survives_an_end_at_every_operation() {
+    keep_quiet_about_planned_panics();
+    let (tally, began) = (Tally::default(), std::time::Instant::now());
+    orders::run(&tally);
+    println!("{:?}\n{tally}", began.elapsed());
+    tally.must_have_met(&[
+        "device: sync: crash",
+        "device: sync: error",
+        "device: write: crash",
+        "device: write: partly",
+        "ends with groups at the device",
+        "groups that failed beside another",
+        "groups that landed before an earlier one",
+        "groups that overlapped",
+        "groups that overlapped two others",
+        "row: clean",
+        "row: torn",
+    ]);
 }
 
 #[test]

@@ -227,6 +227,11 @@ impl Model {
         }
     }
 
+    /// Whether every append that this life took in has answered.
+    pub(crate) fn all_answered(&self, life: usize) -> bool {
+        self.lives[life].appends.iter().all(|&id| self.appends[id].answer != Answer::None)
+    }
+
     /// Everything that this life acknowledged so far was synced.
     pub(crate) fn synced(&mut self, life: usize) {
         for &id in &self.lives[life].appends {

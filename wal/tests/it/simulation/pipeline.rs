@@ -1,5 +1,5 @@
-//! A writer with several groups at the device at once, as a later engine will have it: they land in any order and are
-//! acknowledged in the order of their positions.
+//! What is read of a writer with several groups at the device at once, without the engine's own: on buckets too, where it
+//! puts one at a time. They land in any order and are acknowledged in the order of their positions.
 
 use headwater_wal::format::frame::{Codec, FRAME_HEADER_BYTES, FrameHeader, frame_len};
 use headwater_wal::format::group::{GROUP_HEADER_BYTES, GroupHeader};

@@ -121,7 +121,7 @@ impl Lives {
         Some(self.world.recover())
     }
 
-    fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         let zombies = std::mem::take(&mut self.zombies);
         zombies.into_iter().for_each(Writer::die);
         let end = match self.random.below(6) {
@@ -194,7 +194,7 @@ impl Lives {
         }
     }
 
-    fn len(&mut self) -> usize {
+    pub(crate) fn len(&mut self) -> usize {
         match self.random.below(12) {
             0 => 0,
             1 => 13_000 + self.random.below(8_000) as usize,
@@ -203,7 +203,7 @@ impl Lives {
         }
     }
 
-    fn time_passes(&mut self) {
+    pub(crate) fn time_passes(&mut self) {
         let clock = &self.world.clock;
         clock.advance(Duration::from_millis(self.random.below(30_000)));
         match self.random.below(60) {
@@ -216,7 +216,7 @@ impl Lives {
         self.world.tally.count("clocks that jump or stand still");
     }
 
-    fn plan_a_fault(&mut self, process: &Process, soon: u64) {
+    pub(crate) fn plan_a_fault(&mut self, process: &Process, soon: u64) {
         let disk = [Fault::Error, Fault::Error, Fault::Partly, Fault::Full];
         let bucket = [
             Fault::Error,
@@ -340,7 +340,7 @@ impl Lives {
     }
 
     /// Somebody reads along.
-    fn follow(&mut self) {
+    pub(crate) fn follow(&mut self) {
         let world = &self.world;
         let (process, mut follow) = self.follower.take().unwrap_or_else(|| {
             let process = world.sim.process();

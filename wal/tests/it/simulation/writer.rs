@@ -1,23 +1,30 @@
 //! One life of a writer, who records everything that it does and is told.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use headwater_wal::store::sim::{Process, Random};
-use headwater_wal::{Handle, Kind, Log, Pinned, Position, Reader, Retired, Ticket, Time};
+use headwater_wal::{Clock, Handle, Kind, Log, Pinned, Position, Reader, Retired, Ticket, Time};
+use parking_lot::Mutex;
 
 use super::model::{Answer, Append};
 use super::world::{World, records};
+
+/// The appends that wait for their answers, in the order in which they were handed in.
+type Tickets = Arc<Mutex<VecDeque<(usize, Ticket)>>>;
 
 /// A started log and its tickets.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) world: World,
     pub(crate) process: Process,
-    log: Option<Log>,
+    log: Option<Arc<Log>>,
     pub(crate) life: usize,
-    tickets: VecDeque<(usize, Ticket)>,
+    tickets: Tickets,
     pins: Vec<Pinned>,
     pinned: Vec<Position>,
+    /// Retirements that are still in the queue of a full disk: they do what they can when their turn comes.
+    asked: Vec<Time>,
     closed: bool,
 }
 
@@ -26,11 +33,12 @@ impl Writer {
         Writer {
             world,
             process,
-            log: Some(log),
+            log: Some(Arc::new(log)),
             life,
-            tickets: VecDeque::new(),
+            tickets: Tickets::default(),
             pins: Vec::new(),
             pinned: Vec::new(),
+            asked: Vec::new(),
             closed: false,
         }
     }
@@ -51,7 +59,8 @@ impl Writer {
         match self.log().append_kind(kind, time, payload) {
             Ok(ticket) => {
                 self.world.model.lock().taken(id);
-                self.tickets.push_back((id, ticket));
+                self.tickets.lock().push_back((id, ticket));
+                self.asked.iter().for_each(|&before| self.ask_to_retire(before));
             }
             Err(error) => {
                 self.world.explained(&error);
@@ -63,16 +72,13 @@ impl Writer {
 
     /// Notes every answer that is there.
     pub(crate) fn collect(&mut self) {
-        let mut model = self.world.model.lock();
-        model.a_log_failed |= self.log.as_ref().is_some_and(|log| log.failure().is_some());
-        self.tickets.retain(|(id, ticket)| match ticket.answer() {
-            Some(answer) => {
-                model.answered(*id, answer);
-                false
-            }
-            None => true,
-        });
-        model.in_order(self.life, |waits| self.tickets.iter().any(|(id, _)| *id == waits));
+        collect(&self.world, self.life, self.log.as_deref(), &self.tickets);
+    }
+
+    /// Somebody who takes turns of the writer beside others.
+    pub(crate) fn lane(&self) -> Lane {
+        let log = self.log.clone().expect("it lives");
+        Lane { world: self.world.share(), life: self.life, log, tickets: self.tickets.clone() }
     }
 
     /// One turn of the writer.
@@ -84,9 +90,12 @@ impl Writer {
 
     /// Waits for the oldest ticket, or as long as the writer does anything.
     pub(crate) fn wait(&mut self) {
-        if let Some(&(oldest, _)) = self.tickets.front() {
-            while self.tickets.front().is_some_and(|(id, _)| *id == oldest) && self.turn() {}
+        let oldest = || self.tickets.lock().front().map(|&(id, _)| id);
+        let waits_for = oldest();
+        while waits_for.is_some() && oldest() == waits_for && self.log().turn() {
+            collect(&self.world, self.life, self.log.as_deref(), &self.tickets);
         }
+        self.collect();
     }
 
     pub(crate) fn wait_for_all(&mut self) {
@@ -95,9 +104,10 @@ impl Writer {
 
     /// Nobody will hear what becomes of a record.
     pub(crate) fn drop_ticket(&mut self, chosen: impl FnOnce(usize) -> usize) {
-        if !self.tickets.is_empty() {
-            let at = chosen(self.tickets.len());
-            self.tickets.remove(at);
+        let mut tickets = self.tickets.lock();
+        if !tickets.is_empty() {
+            let at = chosen(tickets.len());
+            tickets.remove(at);
         }
     }
 
@@ -111,7 +121,8 @@ impl Writer {
     }
 
     pub(crate) fn rest(&mut self) {
-        let idle = self.tickets.is_empty();
+        // A job of which nobody hears may still be in the queue, and then the writer does not rest.
+        let idle = self.asked.is_empty() && self.world.model.lock().all_answered(self.life);
         self.log().rest();
         self.collect();
         if idle && self.log().failure().is_none() {
@@ -121,7 +132,7 @@ impl Writer {
 
     /// Asks to retire what was closed before this; the greatest time means everything that can go.
     pub(crate) fn retire(&mut self, before: Time) -> Option<Retired> {
-        self.world.model.lock().ask_to_retire(self.life, before, self.pinned.iter().min().copied());
+        self.ask_to_retire(before);
         let retired = self.log().retire_before(before);
         self.collect();
         match retired {
@@ -138,9 +149,16 @@ impl Writer {
             }
             Err(error) => {
                 self.world.explained(&error);
+                if error.kind() == Kind::Full {
+                    self.asked.push(before);
+                }
                 None
             }
         }
+    }
+
+    fn ask_to_retire(&self, before: Time) {
+        self.world.model.lock().ask_to_retire(self.life, before, self.pinned.iter().min().copied());
     }
 
     /// Pins an acknowledged record.
@@ -164,6 +182,7 @@ impl Writer {
     pub(crate) fn unpin(&mut self) {
         self.pins.clear();
         self.pinned.clear();
+        self.asked.iter().for_each(|&before| self.ask_to_retire(before));
     }
 
     pub(crate) fn close(&mut self) {
@@ -187,7 +206,7 @@ impl Writer {
     pub(crate) fn die(mut self) {
         self.collect();
         self.process.kill();
-        self.tickets.clear();
+        self.tickets.lock().clear();
         self.pins.clear();
         drop(self.log.take());
     }
@@ -211,7 +230,7 @@ impl Writer {
 
     /// Whether a ticket has no answer yet.
     pub(crate) fn waits(&self) -> bool {
-        !self.tickets.is_empty()
+        !self.tickets.lock().is_empty()
     }
 
     /// Whether a newer writer has begun; then what this one sees may go under its hands.
@@ -327,4 +346,40 @@ impl Writer {
             }
         }
     }
+}
+
+/// One of several who bring the groups of one writer to the device.
+pub(crate) struct Lane {
+    world: World,
+    life: usize,
+    log: Arc<Log>,
+    tickets: Tickets,
+}
+
+impl Lane {
+    /// One turn. Nothing comes between it and the note of what it answered, so the answers are noted in their order.
+    pub(crate) fn turn(&self) -> bool {
+        let did = self.log.turn();
+        collect(&self.world, self.life, Some(&self.log), &self.tickets);
+        did
+    }
+
+    /// Lets others go on; whether there are any.
+    pub(crate) fn wait_for_others(&self) -> bool {
+        self.world.clock.wait_for_others()
+    }
+}
+
+/// Notes every answer that is there.
+fn collect(world: &World, life: usize, log: Option<&Log>, tickets: &Tickets) {
+    let (mut tickets, mut model) = (tickets.lock(), world.model.lock());
+    model.a_log_failed |= log.is_some_and(|log| log.failure().is_some());
+    tickets.retain(|(id, ticket)| match ticket.answer() {
+        Some(answer) => {
+            model.answered(*id, answer);
+            false
+        }
+        None => true,
+    });
+    model.in_order(life, |waits| tickets.iter().any(|(id, _)| *id == waits));
 }

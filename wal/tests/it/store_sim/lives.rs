@@ -213,6 +213,35 @@ fn actors_take_turns_as_the_seed_says() {
 }
 
 #[test]
+fn actors_of_one_process_go_on_as_they_are_told_and_wait_for_each_other() {
+    let disk = Disk::new(1);
+    disk.sim.keep_history();
+    let (tail, clock, came) = (disk.create("a", 8), SimClock::new(1), AtomicU64::new(0));
+    let earlier = disk.sim.history().len();
+    assert!(!clock.wait_for_others(), "who is alone waits for nobody");
+    let waits: Actor<'_> = Box::new(|_| {
+        tail.write(0, &[b"1"]).expect("a write");
+        while came.load(Ordering::SeqCst) == 0 {
+            assert!(clock.wait_for_others());
+        }
+        tail.write(3, &[b"4"]).expect("a write");
+        assert!(!clock.wait_for_others(), "the other one has ended");
+    });
+    let comes: Actor<'_> = Box::new(|_| {
+        tail.write(1, &[b"2"]).expect("a write");
+        tail.sync().expect("nobody is asked who goes on before a sync");
+        tail.write(2, &[b"3"]).expect("a write");
+        came.store(1, Ordering::SeqCst);
+    });
+    // At first, before the first write of each, and before the other's second one.
+    let mut told = vec![0, 1, 1, 0].into_iter();
+    disk.sim.take_turns_as(vec![waits, comes], &[Op::Write], Box::new(move |_| told.next().unwrap_or(0)));
+    let history = disk.sim.history().split_off(earlier);
+    let places: Vec<_> = history.iter().map(|line| line.rsplit(' ').next().expect("a place")).collect();
+    assert_eq!(places, ["@1+1", "a", "@0+1", "@2+1", "@3+1"], "{history:?}");
+}
+
+#[test]
 fn an_actor_that_panics_or_dies_keeps_nobody_waiting() {
     let sim = Sim::objects(1);
     let finished = AtomicU64::new(0);

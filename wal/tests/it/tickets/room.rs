@@ -207,7 +207,10 @@ fn who_waits_for_room_is_told_when_the_log_closes() {
         let awaiting = scope.spawn(|| block_on(log.append_async(0, Time(1), kilo())).map(drop));
         thread::sleep(Duration::from_millis(5));
         let closing = scope.spawn(|| log.close());
-        thread::sleep(Duration::from_millis(5));
+        while let Ok(tried) = log.try_append(Time(1), "no room") {
+            assert!(tried.is_none());
+            thread::yield_now();
+        }
         held.release();
         closing.join().unwrap().unwrap();
         for outcome in [blocked.join().unwrap(), awaiting.join().unwrap()] {
