@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use headwater_wal::store::Local;
+use headwater_wal::store::{Append, Local, Room};
 use headwater_wal::{Compression, Durability, Log, Options, Position, Time};
 use tempfile::TempDir;
 
@@ -65,6 +65,21 @@ fn a_log_takes_what_was_made_ahead_for_its_next_segment() {
     let segment = log.chain().segments().last().unwrap().base;
     let file = place.join(format!("{:020}.wal", segment.0));
     assert_eq!(std::os::unix::fs::MetadataExt::ino(&fs::metadata(file).unwrap()), inode);
+}
+
+#[test]
+fn what_was_made_ahead_goes_with_the_ownership_since_its_name_may_then_be_another_owners() {
+    let folder = TempDir::new().unwrap();
+    let store = Local::open(folder.path().join("log")).unwrap();
+    let owner = store.own().unwrap();
+    store.ahead(SEGMENT_BYTES, Room::Written).unwrap();
+    let (file, _) = one(&folder.path().join("log"));
+    drop(owner);
+    assert!(!file.exists());
+    // Processes of two containers can have one number, and so make names that are the same.
+    fs::write(&file, "of the next owner").unwrap();
+    drop(store);
+    assert!(file.exists());
 }
 
 fn one(place: &Path) -> (PathBuf, u64) {

@@ -64,13 +64,16 @@ const NEW: &str = ".headwater-new-";
 pub struct Local {
     path: PathBuf,
     held: Held,
-    /// The file that was made ahead, its length and how its room was made.
-    spare: Mutex<Option<(u64, Room, Fresh)>>,
+    spare: Spare,
     buffers: Arc<Buffers>,
 }
 
 /// The directory as its owner opened it. While it is owned every call goes there, wherever the path leads by now.
 type Held = Arc<Mutex<Option<Dir>>>;
+
+/// The file that was made ahead, its length and how its room was made. It goes with the ownership: afterwards its name
+/// may be another owner's.
+type Spare = Arc<Mutex<Option<(u64, Room, Fresh)>>>;
 
 impl Local {
     /// The store in the directory at `path`, which need not exist: its owner, or the first put, creates it.
@@ -79,7 +82,7 @@ impl Local {
     pub fn open(path: impl AsRef<Path>) -> Result<Local> {
         let path = std::path::absolute(path.as_ref())
             .map_err(|cause| Error::new(Kind::Invalid, "this is no path of a directory").because(cause))?;
-        let store = Local { path, held: Held::default(), spare: Mutex::new(None), buffers: Arc::default() };
+        let store = Local { path, held: Held::default(), spare: Spare::default(), buffers: Arc::default() };
         match std::fs::metadata(&store.path) {
             Ok(found) if found.is_dir() => Ok(store),
             Ok(_) => Err(failure::before("open the directory", store.place(), Errno::NOTDIR)),
@@ -226,9 +229,7 @@ impl Append for Local {
     /// broken for its age. `Invalid` if every user of the machine may write into the directory, sticky or not: they
     /// could take names that the log will need, or hand it segments.
     fn own(&self) -> Result<Box<dyn Own>> {
-        let lock = Lock::take(&self.path, &self.held)?;
-        *self.spare.lock() = None; // of an earlier owner
-        Ok(Box::new(lock))
+        Ok(Box::new(Lock::take(&self.path, &self.held, &self.spare)?))
     }
 
     fn create(&self, name: &Name, head: &[u8], len: u64, room: Room) -> Result<Box<dyn Tail>> {
@@ -253,8 +254,8 @@ impl Append for Local {
     }
 
     fn ahead(&self, len: u64, room: Room) -> Result<()> {
-        let dir = self.owned()?;
         let mut spare = self.spare.lock();
+        let dir = self.owned()?;
         if spare.as_ref().is_some_and(|(kept, how, _)| (*kept, *how) == (len, room)) {
             return Ok(());
         }
