@@ -199,7 +199,8 @@ pub trait Own: fmt::Debug + Send + Sync {
 ///
 /// After any error the file's unsynced bytes are in doubt for good: a later sync that succeeds proves nothing about
 /// them (Linux reports a failed write-back once and then calls the pages clean). Nobody may retry. The first error is
-/// `Unknown`, but for a call that is `Invalid` and did nothing.
+/// `Unknown`, but for a call that is `Invalid` and did nothing. Where threads share a
+/// tail, as the sync aside of a `Process` log does, a call that begins after a failure has to fail too.
 pub trait Tail: fmt::Debug + Send + Sync {
     /// Writes the parts one after the other at `offset`, all of them or an error; not durable.
     fn write(&self, offset: u64, parts: &[&[u8]]) -> Result<()>;

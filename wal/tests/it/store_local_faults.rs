@@ -272,7 +272,10 @@ fn a_tail_is_done_for_after_the_first_error() {
             let Some(run) = run(test, &place, call, &[fault.to_owned()]) else {
                 return eprintln!("skipped: strace is not here, or may not trace");
             };
-            assert_eq!(run.answer.as_deref(), Some(expected), "{call}: {fault}");
+            // A file system that is not written past its cache does not meet the first.
+            if run.met || !fault.starts_with("pwritev2") {
+                assert_eq!(run.answer.as_deref(), Some(expected), "{call}: {fault}");
+            }
         }
     }
 }
@@ -328,6 +331,8 @@ fn changes(trace: &str, place: &Path) -> Vec<String> {
             rest.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(path, _)| path);
         let (true, Some(inner)) = (CHANGES.contains(&call), path.strip_prefix(&place)) else { continue };
         let inner = if inner.contains(".headwater-new") { "/new" } else { inner };
+        // Zeros go past the page cache where that is a way.
+        let call = if call == "pwritev2" { "pwrite64" } else { call };
         changes.push(format!("{call} {}", if inner.is_empty() { "/" } else { inner }));
     }
     changes
@@ -357,7 +362,7 @@ fn bytes_are_durable_before_their_name_and_names_before_the_answer() {
     assert_eq!(run.answer.as_deref(), Some("ok"));
     let owned = ["pwrite64 /.headwater-lock", "ftruncate /.headwater-lock", "fsync /"];
     let created =
-        ["mkdirat /", "fsync /", "pwritev2 /new", "pwrite64 /new", "fsync /new", "renameat2 /folder"];
+        ["mkdirat /", "fsync /", "pwrite64 /new", "pwrite64 /new", "fsync /new", "renameat2 /folder"];
     let written = [
         "fsync /folder",
         "pwritev /folder/a",
@@ -366,7 +371,7 @@ fn bytes_are_durable_before_their_name_and_names_before_the_answer() {
         "fsync /folder/a",
     ];
     let aside = ["mkdirat /", "fsync /", "renameat2 /folder", "fsync /aside", "fsync /folder"];
-    let reserved = ["pwritev2 /new", "fsync /new", "renameat /", "fsync /", "unlinkat /", "fsync /"];
+    let reserved = ["pwrite64 /new", "fsync /new", "renameat /", "fsync /", "unlinkat /", "fsync /"];
     let synced = ["fsync /", "fsync /aside", "fsync /folder"];
     let ended = ["ftruncate /.headwater-lock"];
     let mut seen = changes(&run.trace, &place);

@@ -23,9 +23,9 @@ use super::dir::Dir;
 /// What offsets and lengths are multiples of.
 pub(super) const SECTOR: u64 = 512;
 
-/// The file systems whose writes past the cache are durable on return if that is asked for: ext4, xfs and btrfs, and
-/// overlayfs, which hands the write to the one below it. By their magic numbers.
-const KNOWN: [u64; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x794C_7630];
+/// The file systems whose writes past the cache are durable on return if that is asked for: ext4, xfs and btrfs. By their
+/// magic numbers.
+const KNOWN: [u64; 3] = [0xEF53, 0x5846_5342, 0x9123_683E];
 
 /// What memory is aligned to: enough for every device.
 const ALIGN: usize = 4096;

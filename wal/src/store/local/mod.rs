@@ -4,10 +4,10 @@
 //! durable, or fails; a directory's sync does so for the names in it; giving a file a free name happens whole or not
 //! at all. ext4, xfs and btrfs on a disk that obeys flushes do. A file system in memory outlives a kill, never a
 //! power cut, whatever [`Store::survives`] says here. A write past the page cache that is durable on return
-//! (`O_DIRECT`, `RWF_DSYNC`) is so when the device has flushed; that way is taken on ext4, xfs and btrfs alone
-//! (and where overlayfs lies on them); elsewhere the cache is used and synced. On a disk that compresses or
-//! deduplicates, or copies on write, zeros written ahead keep no room: there a write into a created file can still fail for want of it. On a
-//! network file system the lock may be lost without a word, so what two machines share is not a local disk.
+//! (`O_DIRECT`, `RWF_DSYNC`) is so when the device has flushed; that way is taken on ext4, xfs and btrfs alone;
+//! elsewhere the cache is used and synced. On a disk that compresses or deduplicates, or copies on write, zeros written
+//! ahead keep no room: there a write into a created file can still fail for want of it. On a network file system the
+//! lock may be lost without a word, so what two machines share is not a local disk.
 //!
 //! What lies in the directory:
 //!

@@ -72,8 +72,10 @@ fn after_a_call_that_fails_nothing_more_is_acknowledged_and_reopening_settles() 
     traced::each(&faults, |fault| fail(part, fault, &answers));
     let answers = answers.into_inner().expect("counts");
     eprintln!("{} faults: {answers:?}", faults.len());
-    for answer in ["unknown", "gone", "after Closed"] {
-        assert!(answers.get(answer).is_some_and(|&count| count > 5), "{answer}: {answers:?}");
+    let count = |answer: &str| answers.get(answer).copied().unwrap_or(0);
+    // Past the page cache a write that fails leaves nothing; through it, its bytes are there.
+    for counted in [count("unknown"), count("settled") + count("gone"), count("after Closed")] {
+        assert!(counted > 5, "{answers:?}");
     }
 }
 
