@@ -39,7 +39,7 @@ impl Condvar {
 
     pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
         let sleeper = self.enter();
-        guard.unlocked(|| {
+        MutexGuard::unlocked(guard, || {
             while !sleeper.notified.load(Ordering::SeqCst) {
                 thread::park();
             }
@@ -48,7 +48,7 @@ impl Condvar {
 
     pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, at_most: Duration) -> WaitTimeoutResult {
         let sleeper = self.enter();
-        let timed_out = guard.unlocked(|| {
+        let timed_out = MutexGuard::unlocked(guard, || {
             while !sleeper.notified.load(Ordering::SeqCst) {
                 if is_long(at_most) {
                     thread::park();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 
 use shuttle::sync;
 
@@ -15,6 +15,15 @@ impl<T> Mutex<T> {
 
     pub fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard { mutex: self, held: Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)) }
+    }
+
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        let held = match self.0.try_lock() {
+            Ok(held) => held,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(MutexGuard { mutex: self, held: Some(held) })
     }
 }
 
@@ -38,10 +47,10 @@ pub struct MutexGuard<'a, T> {
 
 impl<T> MutexGuard<'_, T> {
     /// Does something while the lock is free.
-    pub(crate) fn unlocked<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        self.held = None;
+    pub fn unlocked<R>(guard: &mut Self, work: impl FnOnce() -> R) -> R {
+        guard.held = None;
         let done = work();
-        self.held = Some(self.mutex.0.lock().unwrap_or_else(PoisonError::into_inner));
+        guard.held = Some(guard.mutex.0.lock().unwrap_or_else(PoisonError::into_inner));
         done
     }
 }
