@@ -6,7 +6,7 @@ use std::time::Duration;
 use headwater_wal::{Kind, Log, Time};
 use shuttle::thread;
 
-use crate::{Passing, Shape, explore_while, found, has_all_its_room, record};
+use crate::{Device, Passing, Shape, explore_while, found, has_all_its_room, record};
 
 fn appending(log: &Arc<Log>) -> thread::JoinHandle<()> {
     let log = log.clone();
@@ -18,18 +18,24 @@ fn appending(log: &Arc<Log>) -> thread::JoinHandle<()> {
     })
 }
 
+/// A log whose disk was full while two threads appended, and has room again.
+fn full_and_free_again() -> (Arc<Log>, Device) {
+    let (log, device) = Shape::Several.start();
+    let log = Arc::new(log);
+    device.fill(true);
+    let threads = [appending(&log), appending(&log)];
+    while log.waits_for_room().is_none() {
+        thread::yield_now();
+    }
+    device.fill(false);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    (log, device)
+}
+
 #[test]
 fn appends_wait_while_the_disk_is_full_and_go_on_afterwards() {
     explore_while(&[Passing::Passes], || {
-        let (log, device) = Shape::Several.start();
-        let log = Arc::new(log);
-        device.fill(true);
-        let threads = [appending(&log), appending(&log)];
-        while log.waits_for_room().is_none() {
-            thread::yield_now();
-        }
-        device.fill(false);
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let (log, device) = full_and_free_again();
         assert!(log.waits_for_room().is_none());
         has_all_its_room(&log, &device);
     });
@@ -84,15 +90,7 @@ fn close_on_a_full_disk_answers_everything() {
 #[test]
 fn once_there_was_room_again_nobody_waits_for_the_disk_to_be_asked() {
     explore_while(&[Passing::Passes], || {
-        let (log, device) = Shape::Several.start();
-        let log = Arc::new(log);
-        device.fill(true);
-        let threads = [appending(&log), appending(&log)];
-        while log.waits_for_room().is_none() {
-            thread::yield_now();
-        }
-        device.fill(false);
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let (log, device) = full_and_free_again();
         // From here on whoever asks the full disk again now and then does not help.
         parking_lot::set_long(Duration::from_millis(2));
         for _ in 0..3 {

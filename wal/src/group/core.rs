@@ -5,6 +5,9 @@
 //! device, each brought there by a lane of its own; places are given and answers set under one lock, the desk's, in the
 //! order of the queue.
 
+mod end;
+mod retire;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,9 +20,7 @@ use super::ticket::{Slot, Waiter};
 use crate::clock::{Clock, Time};
 use crate::error::{Error, Kind, Result};
 use crate::format::{Durability, Handle, Position, Unsettled};
-use crate::log::{
-    Chain, Failed, Flight, Options, Prepared, Segment, Started, Survey, Unsynced, Writer, sweep,
-};
+use crate::log::{Chain, Failed, Flight, Options, Prepared, Started, Survey, Unsynced, Writer};
 use crate::store::{Room, Store};
 
 /// The most groups that are at the device at once.
@@ -197,7 +198,7 @@ impl Core {
         *self.clock_doubt.lock() = None;
     }
 
-    /// One turn of the writer's work. A panic in it, wherever it comes from, fails the log as a failed write does.
+    /// One turn of the writer's work. A panic of the medium or of the clock in it fails the log as a failed write does.
     pub(super) fn turn(&self) -> Turn {
         let mut desk = self.desk();
         let mut jobs = {
@@ -466,69 +467,6 @@ impl Core {
         }
     }
 
-    /// Ends the log: everything that was handed in is written, the active segment is sealed, and only then, when every
-    /// operation of the device has returned, is the place given up. What a full disk has no room for is answered with
-    /// `Full`.
-    pub(super) fn close_now(&self) {
-        // A log that has failed stays failed: its writer is not to touch the device again, not even to seal.
-        let woken = self.queue.lock().closing();
-        self.wake(woken);
-        while matches!(self.turn(), Turn::Did | Turn::Busy) && self.until_landed() {}
-        self.until_errands_are_done();
-        let mut desk = loop {
-            if !self.until_landed() {
-                return;
-            }
-            let desk = self.desk();
-            // On a full disk records may be left, and who waits for one may have brought it to the device since.
-            if desk.flying.is_empty() {
-                break desk;
-            }
-        };
-        let Some(writer) = desk.writer.as_mut() else { return };
-        let failed = matches!(self.queue.lock().life, Life::Failed(_));
-        if !failed {
-            match caught(|| writer.seal(self.now())) {
-                Ok(()) | Err(Failed::Full(_)) => self.show(writer),
-                Err(Failed::Dead(error)) => {
-                    self.fail(desk, &error, Vec::new(), Vec::new());
-                    desk = self.desk();
-                }
-            }
-            if let Some(append) = self.store.append().filter(|_| !self.stepped) {
-                // What was made ahead is not needed; who owns the place next removes it otherwise.
-                let _ = caught(|| Ok(append.ahead(0, Room::Written)?));
-            }
-        }
-        let mut queue = self.queue.lock();
-        let jobs = queue.clear();
-        // What was handed in and cannot be written is told by `close` too: its ticket may have been dropped.
-        let full = queue.full.take();
-        queue.full = full.clone().filter(|_| jobs.iter().any(|job| job.prepared().is_some()));
-        if !matches!(queue.life, Life::Failed(_)) {
-            queue.life = Life::Closed;
-        }
-        drop(queue);
-        desk.writer = None; // the lock goes with the writer, after its last operation has returned
-        drop(desk);
-        let error = full.unwrap_or_else(|| Error::new(Kind::Closed, "the log was closed"));
-        self.wake(jobs.into_iter().filter_map(|job| job.refuse(error.clone())));
-    }
-
-    /// Waits until nothing is at the device. `false`: never, since who was there with a stepped log's group is gone, by a
-    /// panic of a test's own.
-    fn until_landed(&self) -> bool {
-        let mut queue = self.queue.lock();
-        while queue.flying > 0 {
-            if !self.stepped {
-                self.landed.wait(&mut queue);
-            } else if !MutexGuard::unlocked(&mut queue, || self.clock.wait_for_others()) {
-                return false;
-            }
-        }
-        true
-    }
-
     /// Brings what readers see up to what the writer has done.
     fn show(&self, writer: &mut Writer) {
         let closed = writer.take_closed();
@@ -551,102 +489,6 @@ impl Core {
         queue.full = Some(error);
         queue.put_back(jobs);
         Turn::Full
-    }
-
-    /// Ends the log for good: nothing is acknowledged any more, and every ticket is answered; those of groups that are
-    /// at the device when they come back.
-    ///
-    /// `handed` was handed over, to these places. `jobs` were not.
-    fn fail(
-        &self,
-        mut desk: MutexGuard<'_, Desk>,
-        error: &Error,
-        mut handed: Vec<(Arc<Slot<Handle>>, Unsettled)>,
-        mut jobs: Vec<Job>,
-    ) -> Turn {
-        if let Some(writer) = desk.writer.as_mut() {
-            writer.give_up();
-        }
-        let mut queue = self.queue.lock();
-        // What has landed behind a group that failed is not known to be safe either: a log has no gaps.
-        let flying = std::mem::take(&mut desk.flying);
-        let (behind, flying) = flying.into_iter().partition(|flying| flying.landed.is_some());
-        desk.flying = flying;
-        let behind: VecDeque<Flying> = behind;
-        // The payloads go last, off all locks.
-        let mut records = Vec::new();
-        for Landed { mut flight, party } in behind.into_iter().filter_map(|flying| flying.landed) {
-            self.subside(&mut queue, 1, party.frames);
-            records.push(flight.take_records());
-            handed.extend(party.slots.into_iter().zip(flight.places()));
-        }
-        let mut woken = Vec::new();
-        if !matches!(queue.life, Life::Failed(_)) {
-            let (waiting, line) = queue.fail(error.clone());
-            jobs.extend(waiting);
-            woken.extend(line);
-        }
-        drop(queue);
-        woken.extend(handed.into_iter().filter_map(|(slot, place)| slot.set(Err(refusal(error, place)))));
-        woken.extend(jobs.iter().filter_map(|job| job.refuse(refusal(error, Unsettled::NOWHERE))));
-        drop(desk);
-        self.work.notify_all();
-        self.wake(woken);
-        Turn::Over
-    }
-
-    /// Retires the longest run of closed segments from the beginning that are older than `before` and that no pin
-    /// needs. The mark is acknowledged before anything is removed.
-    fn retire(&self, writer: &mut Writer, before: Time) -> Result<Result<Retired>, Failed> {
-        if let Some(doubt) = &*self.clock_doubt.lock() {
-            return Ok(Err(Error::new(Kind::Unavailable, doubt.clone())));
-        }
-        let (retired, begins) = {
-            // A pin that is asked for from here on finds what is about to go.
-            let mut queue = self.queue.lock();
-            let needed = queue.pins.keys().next().copied().unwrap_or(Position(u64::MAX));
-            let view = self.view.read();
-            let goes = |segment: &&Segment| {
-                segment.closed_at.is_some_and(|closed_at| closed_at < before) && segment.next <= needed
-            };
-            // The last one stays: a log begins somewhere.
-            let last = view.segments.len().saturating_sub(1);
-            let count = view.segments[..last].iter().take_while(goes).count();
-            let retired: Vec<_> =
-                view.segments[..count].iter().map(|segment| (segment.base, segment.begins_epoch)).collect();
-            let begins = view.segments.get(count).map_or(view.begins, |first| first.base);
-            queue.begins = queue.begins.max(begins);
-            (retired, begins)
-        };
-        if !retired.is_empty() {
-            if let Err(failed) = writer.mark(begins, self.now()) {
-                // Nothing was removed, so pins there are as good as before.
-                let begins = self.view.read().begins;
-                self.queue.lock().begins = begins;
-                return Err(failed);
-            }
-            self.show(writer);
-            let mut view = self.view.write();
-            view.segments.drain(..retired.len());
-            view.begins = begins;
-        }
-        let mut left = self.left.lock();
-        left.extend(retired);
-        let mut removed = 0;
-        left.retain(|&(base, begins_epoch)| {
-            match sweep(&*self.store, std::iter::once(base), |_| begins_epoch) {
-                Ok(count) => {
-                    removed += count;
-                    false
-                }
-                Err(_) => true, // said in the answer, and tried again
-            }
-        });
-        drop(left);
-        writer.restore_reserve()?;
-        let begins = self.view.read().begins;
-        let left = self.left.lock().len() as u64;
-        Ok(Ok(Retired { begins, removed, left }))
     }
 }
 
@@ -688,20 +530,6 @@ impl Job {
             Job::Seal(slot) => slot.set(Err(error)),
             Job::Retire(_, slot) => slot.set(Err(error)),
         }
-    }
-}
-
-/// What is answered when the log has failed. `Fenced` is known only where the newer epoch was read at this group's name,
-/// or nothing was handed over, so nothing of it landed.
-fn refusal(error: &Error, place: Unsettled) -> Error {
-    match error.kind() {
-        Kind::Fenced => error.clone(),
-        _ => Error::new(
-            Kind::Unknown,
-            "the log failed before this was acknowledged; start it again and settle it",
-        )
-        .because(error.clone())
-        .about(place),
     }
 }
 

@@ -7,13 +7,10 @@ use crate::format::frame::{FRAME_HEADER_BYTES, PAYLOAD_BYTES_LIMIT};
 use crate::format::group::GROUP_HEADER_BYTES;
 use crate::format::totals::Totals;
 use crate::format::{Durability, header};
-use crate::store::Store;
+use crate::store::{SECTOR_BYTES, Store};
 
 /// Room kept in every segment that grows, so that retiring works when the disk is full.
 pub(crate) const MARKS_BYTES: u64 = 4096;
-
-/// What a device writes whole or not at all.
-pub(crate) const SECTOR_BYTES: u32 = 512;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::chain::{Chain, Segment};
 use super::look::{Depth, look};
-use super::options::{Options, SECTOR_BYTES};
+use super::options::Options;
 use super::segment::{Writer, check_of, keep_reserve};
 use super::source::segment_name;
 use super::survey::{Because, Damage, Survey};
@@ -20,7 +20,7 @@ use crate::format::name::{self, CLAIMS, QUARANTINE};
 use crate::format::scan::{Seen, Source, Walk};
 use crate::format::totals::Totals;
 use crate::format::{Identity, Position};
-use crate::store::{Append, Name, Store, What};
+use crate::store::{Append, Name, SECTOR_BYTES, Store, What};
 
 /// How often a start begins again, each time with a new claim.
 const TRIES: usize = 100;

@@ -28,6 +28,9 @@ pub use local::Local;
 pub use memory::Memory;
 pub use name::Name;
 
+/// What a disk writes whole or not at all, if it begins and ends on multiples of it.
+pub(crate) const SECTOR_BYTES: u32 = 512;
+
 // What every medium says of a wrong call.
 const NOT_OWNED: &str = "this needs the place to be owned: call `own` first, and keep what it returns";
 const ROOT_IS_NO_FILE: &str = "the root of a store is a folder, never a file";

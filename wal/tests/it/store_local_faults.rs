@@ -280,6 +280,43 @@ fn a_tail_is_done_for_after_the_first_error() {
     }
 }
 
+/// What tells a write that the device has flushed from one that it only took can be seen in the calls alone: nothing less
+/// than a power cut shows it in the bytes.
+#[test]
+fn a_write_that_is_to_be_durable_says_so_to_the_kernel_or_is_followed_by_a_sync() {
+    const LONG: usize = 3 << 20;
+    if let Some(folder) = child_folder() {
+        let store = Local::open(folder).expect("a place");
+        let _guard = store.own().expect("a free place");
+        let tail = store.create(&name("a"), b"head", 8 << 20, Room::Written).expect("a new file");
+        let short = tail.write_through(512, &[&[7; 512]]);
+        answer("all", short.and_then(|()| tail.write_through(4096, &[&vec![8; LONG]])));
+        return;
+    }
+    let folder = TempDir::new().expect("a folder");
+    let place = folder.path().join("log");
+    let test = "a_write_that_is_to_be_durable_says_so_to_the_kernel_or_is_followed_by_a_sync";
+    let Some(run) = run(test, &place, "all", &[]) else {
+        return eprintln!("skipped: strace is not here, or may not trace");
+    };
+    assert_eq!(run.answer.as_deref(), Some("ok"));
+    let file = format!("<{}>", place.join("a").display());
+    let calls: Vec<&str> = run.trace.lines().filter(|line| line.contains(&file)).collect();
+    // Whatever was written is durable by itself, or a sync of the file comes before anything else does.
+    let mut unsynced = 0;
+    for call in &calls {
+        let writes = call.contains("pwritev2(") || call.contains("pwritev(");
+        unsynced += usize::from(writes && !call.contains("RWF_DSYNC"));
+        if call.contains("fdatasync(") {
+            unsynced = 0;
+        }
+        let short = writes && call.contains("iov_len=512}");
+        let cached = call.contains("pwritev(");
+        assert!(!short || cached || call.contains("RWF_DSYNC"), "{call}");
+    }
+    assert!(calls.len() >= 2 && unsynced == 0, "{} calls, {unsynced} left unsynced", calls.len());
+}
+
 #[test]
 fn where_the_kernel_has_no_durable_write_past_the_cache_the_cache_is_synced() {
     if let Some(folder) = child_folder() {

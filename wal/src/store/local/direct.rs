@@ -6,8 +6,8 @@
 //!
 //! What is written so begins and ends on sectors, in memory too. A file system that wants more says `EINVAL`, and a
 //! kernel that does not know how to make one write durable `EOPNOTSUPP` or `ENOSYS`, having done nothing: then the cache
-//! is used. It is also where nobody vouches for more: some file systems take a write that is to be durable on return,
-//! and do not make it so (on Linux 9p, SMB, FUSE past its cache), though a sync of theirs would.
+//! is used. It is also where nobody vouches for more: some file systems take a write that is to be durable on return
+//! and, by the kernel's source, do not make it so (FUSE past its cache), though a sync of theirs would.
 
 use std::fs::File;
 use std::io::IoSlice;
@@ -19,9 +19,10 @@ use rustix::fs::OFlags;
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::dir::Dir;
+use crate::store::SECTOR_BYTES;
 
 /// What offsets and lengths are multiples of.
-pub(super) const SECTOR: u64 = 512;
+const SECTOR: u64 = SECTOR_BYTES as u64;
 
 /// The file systems whose writes past the cache are durable on return if that is asked for: ext4, xfs and btrfs. By their
 /// magic numbers.
