@@ -138,7 +138,7 @@ pub(crate) fn decode_table(id: Id, preamble: &Preamble, table: &[u8]) -> Result<
     if !below(&checkpoint.chain) || !checkpoint.chain.is_sorted_by(|newer, older| newer > older) {
         return Err(damaged("a head that follows one that is newer")); // K10
     }
-    let inside: u64 = checkpoint.sections.iter().map(|section| inside_bytes(section)).sum();
+    let inside: u64 = checkpoint.sections.iter().map(inside_bytes).sum();
     if preamble.object_bytes != preamble.inside_at() + inside {
         return Err(damaged("the head is not as long as its sections are")); // K11
     }
