@@ -1,5 +1,6 @@
 //! Checkpoints on memory, local disk and the simulated device.
 
+mod background;
 mod falling_back;
 mod fixture;
 mod publishing;
