@@ -34,6 +34,7 @@
 
 mod checkpoints;
 mod head;
+pub mod journal;
 
 pub use checkpoints::{Checkpoint, Checkpoints, Id, Latest};
 pub use head::STATE_BYTES_MAX;

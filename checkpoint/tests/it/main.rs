@@ -1,5 +1,7 @@
 //! Checkpoints on memory, local disk and the simulated device.
 
+mod journal;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
