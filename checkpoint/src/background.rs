@@ -25,13 +25,13 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 type Write = Box<dyn FnMut(&mut Draft<'_>) -> Result<()> + Send>;
 
 /// A state that is to be checkpointed.
-pub struct State {
+pub struct Captured {
     positions: Vec<(String, Position)>,
     bytes: u64,
     write: Write,
 }
 
-impl State {
+impl Captured {
     /// A state that `write` puts into a draft, with the positions from which its logs have to be replayed.
     ///
     /// `write` runs in another thread, later, and perhaps several times: a store that fails is tried again. It owns what
@@ -41,15 +41,15 @@ impl State {
         positions: &[(&str, Position)],
         bytes: u64,
         write: impl FnMut(&mut Draft<'_>) -> Result<()> + Send + 'static,
-    ) -> State {
+    ) -> Captured {
         let positions = positions.iter().map(|(log, position)| ((*log).to_owned(), *position)).collect();
-        State { positions, bytes, write: Box::new(write) }
+        Captured { positions, bytes, write: Box::new(write) }
     }
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for Captured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "State(bytes={}, positions={:?})", self.bytes, self.positions)
+        write!(f, "Captured(bytes={}, positions={:?})", self.bytes, self.positions)
     }
 }
 
@@ -105,7 +105,7 @@ struct Desk {
 
 #[derive(Debug)]
 struct Waiting {
-    state: State,
+    state: Captured,
     tickets: Vec<Arc<Slot>>,
     since: Instant,
 }
@@ -137,7 +137,7 @@ impl Background {
     /// ticket answers in either case. Waits for room while the states would take more than they may.
     ///
     /// `Closed`; `Fenced`: a newer writer has begun.
-    pub fn submit(&self, state: State) -> Result<Ticket> {
+    pub fn submit(&self, state: Captured) -> Result<Ticket> {
         let mut desk = self.shared.desk.lock();
         while desk.writing.is_some_and(|bytes| bytes + state.bytes > self.shared.bytes_max) && !desk.is_over()
         {
@@ -147,7 +147,7 @@ impl Background {
     }
 
     /// The same, but where that would wait, the state is given back.
-    pub fn try_submit(&self, state: State) -> Result<Result<Ticket, State>> {
+    pub fn try_submit(&self, state: Captured) -> Result<Result<Ticket, Captured>> {
         let mut desk = self.shared.desk.lock();
         if desk.writing.is_some_and(|bytes| bytes + state.bytes > self.shared.bytes_max) && !desk.is_over() {
             return Ok(Err(state));
@@ -199,7 +199,7 @@ impl Desk {
 
 impl Shared {
     /// Makes this the state that waits.
-    fn take_in(&self, desk: &mut Desk, state: State) -> Result<Ticket> {
+    fn take_in(&self, desk: &mut Desk, state: Captured) -> Result<Ticket> {
         if let Some(error) = &desk.ended {
             return Err(error.clone());
         }
@@ -319,7 +319,7 @@ impl Waiting {
 }
 
 /// One try.
-fn write(writer: &mut Writer, state: &mut State) -> Result<Id> {
+fn write(writer: &mut Writer, state: &mut Captured) -> Result<Id> {
     let positions: Vec<_> = state.positions.iter().map(|(log, position)| (&**log, *position)).collect();
     let attempt = || {
         let mut draft = writer.draft()?.without_keeping_by_name();

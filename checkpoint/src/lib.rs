@@ -69,13 +69,14 @@ mod checkpoints;
 mod draft;
 pub mod format;
 mod held;
+pub mod journal;
 mod options;
 mod section;
 mod sweep;
 mod upload;
 mod writer;
 
-pub use background::{Background, State, Status, Ticket};
+pub use background::{Background, Captured, Status, Ticket};
 pub use checkpoint::{Checkpoint, Content, Id, Section};
 pub use checkpoints::{Checkpoints, Latest};
 pub use draft::{Draft, SectionWriter};

@@ -3,5 +3,6 @@
 mod background;
 mod falling_back;
 mod fixture;
+mod journal;
 mod publishing;
 mod sharing;
