@@ -71,6 +71,7 @@ pub mod format;
 mod held;
 pub mod journal;
 mod options;
+pub mod resume;
 mod section;
 mod sweep;
 mod upload;

@@ -163,12 +163,23 @@ impl Journal {
     }
 
     /// Starts with these options.
-    pub fn start_with(log: Log, mut state: State, from: Position, options: Options) -> Result<Journal> {
+    pub fn start_with(log: Log, state: State, from: Position, options: Options) -> Result<Journal> {
+        Journal::start_watching(log, state, from, options, &mut |_, _| {})
+    }
+
+    /// The same, and shows every event that is replayed, before it is taken into the state that it is shown with.
+    pub(crate) fn start_watching(
+        log: Log,
+        mut state: State,
+        from: Position,
+        options: Options,
+        watch: &mut dyn FnMut(&State, &Event),
+    ) -> Result<Journal> {
         let mut end = from;
         for record in log.replay(from)? {
             let record = record?;
             end = record.handle.end();
-            replay(&mut state, &record)?;
+            replay(&mut state, &record, watch)?;
         }
         let ahead = Mutex::new(Ahead { state, newest: None, from: end });
         Ok(Journal { log, options, ahead, failed: Mutex::new(None) })
@@ -332,7 +343,7 @@ impl Journal {
 }
 
 /// Takes in a record of the journal.
-fn replay(state: &mut State, record: &Record) -> Result<()> {
+fn replay(state: &mut State, record: &Record, watch: &mut dyn FnMut(&State, &Event)) -> Result<()> {
     let place = |error: Error| {
         let base = record.handle.base();
         error.at(name::segment(base), record.position().since(base))
@@ -342,5 +353,6 @@ fn replay(state: &mut State, record: &Record) -> Result<()> {
         return Err(place(Error::new(Kind::Damaged, message)));
     }
     let (number, event) = Event::decode(&record.payload).map_err(place)?;
+    watch(state, &event);
     state.apply(number, &event).map_err(place)
 }

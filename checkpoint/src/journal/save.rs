@@ -108,11 +108,12 @@ impl State {
     }
 }
 
-impl Need {
-    /// The need of a saved state, which is at its beginning: the rest is not read.
-    pub fn of_saved(from: &mut dyn Read) -> Result<Need> {
+impl State {
+    /// How many events made a saved state, and what it needs. That is at its beginning; the rest is not read.
+    pub fn outline(from: &mut dyn Read) -> Result<(u64, Need)> {
         let head = take_head(&mut Unsealing::new(from))?;
-        Ok(Need(head.logs.into_iter().map(|(log, saved)| (log, saved.needed)).collect()))
+        let need = head.logs.into_iter().map(|(log, saved)| (log, saved.needed)).collect();
+        Ok((head.events, Need(need)))
     }
 }
 

@@ -5,4 +5,5 @@ mod falling_back;
 mod fixture;
 mod journal;
 mod publishing;
+mod resume;
 mod sharing;
