@@ -18,7 +18,7 @@ use crate::journal::{Need, ReceiverLog, Retiring};
 /// What a cleaning has come to.
 #[derive(Debug)]
 pub struct Cleaned {
-    /// Why nothing was cleaned, if so: checkpoints fail, there is none yet, or one cannot be read.
+    /// Why nothing was cleaned, if so: checkpoints fail, there is none yet, one cannot be read, or the clock has jumped.
     pub suspended: Option<Error>,
     /// What became of the journal's own segments.
     pub journal: Option<Retired>,
@@ -56,7 +56,14 @@ impl Driver {
         };
         let needs = kept.into_values().map(|needed| needed.received);
         let need = needs.reduce(|all, next| all.and(&next)).unwrap_or_default();
-        cleaned.journal = Some(self.retire_journal(journal_from, before)?);
+        match self.retire_journal(journal_from, before) {
+            // The log's clock is in doubt: nothing that goes by time is to be trusted.
+            Err(doubt) if doubt.kind() == Kind::Unavailable => {
+                cleaned.suspended = Some(doubt);
+                return Ok(cleaned);
+            }
+            outcome => cleaned.journal = Some(outcome?),
+        }
         self.intend(&need, &mut cleaned)?;
         Ok(cleaned)
     }

@@ -1,6 +1,7 @@
 //! A started driver: its journal, its checkpoints, and what they still need.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use headwater_wal::{Error, Kind, Pinned, Position, Result};
@@ -145,8 +146,8 @@ impl Driver {
         let mut known = self.needs.lock().clone();
         known.retain(|id, _| kept.contains(id));
         for id in kept {
-            if !known.contains_key(&id) {
-                known.insert(id, self.needed_by(id)?);
+            if let Entry::Vacant(unknown) = known.entry(id) {
+                unknown.insert(self.needed_by(id)?);
             }
         }
         // A draft that is being written puts its own in meanwhile.

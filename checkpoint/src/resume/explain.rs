@@ -29,7 +29,7 @@ pub fn explain(chain: &Chain, holds: &[Hold], before: Time) -> Vec<Explained> {
     let mut older_is_held = false;
     let mut explained = Vec::new();
     for (index, segment) in segments.iter().enumerate() {
-        let needed = holds.iter().filter(|hold| hold.from < segment.end);
+        let needed = holds.iter().filter(|hold| hold.from < segment.next);
         let mut held_by: Vec<String> =
             needed.map(|hold| format!("{}, from {} on", hold.who, hold.from)).collect();
         match segment.closed_at {
