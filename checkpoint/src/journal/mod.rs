@@ -259,7 +259,12 @@ impl Journal {
     ///
     /// It is refused while these states need it. What kept checkpoints need is the caller's to know ([`Need`]).
     pub fn retire(&self, log: Option<ReceiverLog>, below: Position) -> Result<Retiring> {
-        self.run(|state| state.retire(log, below))?.wait()
+        self.retire_later(log, below)?.wait()
+    }
+
+    /// Records it, and answers when the answer is waited for.
+    pub fn retire_later(&self, log: Option<ReceiverLog>, below: Position) -> Result<Pending<'_, Retiring>> {
+        self.run(|state| state.retire(log, below))
     }
 
     /// The states, once everything that is in them is durable. Adding goes on meanwhile.
@@ -280,6 +285,12 @@ impl Journal {
             Some(newest) => newest.wait().map_err(|error| self.fail(error))?.end(),
         };
         Ok(Snapshot { state, position })
+    }
+
+    /// The states as they will be, not all of it durable: for telling people, and for nothing else. It waits for nothing,
+    /// a full disk included.
+    pub(crate) fn ahead(&self) -> State {
+        self.ahead.lock().state.clone()
     }
 
     /// The log, for what is not an event: sealing, retiring, reading.

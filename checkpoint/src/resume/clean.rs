@@ -7,13 +7,18 @@
 //! then segments are removed. A crash anywhere leaves less removed than may be.
 //!
 //! While the disk is full, recording gives way: the journal's own segments are retired without it, since its log keeps
-//! room for the mark that says so; and intents for receivers' logs are not recorded but given out, for they only tell
-//! later of what the checkpoints already permit.
+//! room for the mark that says so; and what receivers may remove is given out although the intent waits for room, for it
+//! only tells later of what the checkpoints already permit.
+
+use std::time::Duration;
 
 use headwater_wal::{Error, Kind, Log, Position, Result, Retired, Time};
 
 use super::Driver;
-use crate::journal::{Need, ReceiverLog, Retiring};
+use crate::journal::{Need, Pending, ReceiverLog, Retiring};
+
+/// How often is looked whether the disk is full, while an intent is on its way.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What a cleaning has come to.
 #[derive(Debug)]
@@ -78,22 +83,29 @@ impl Driver {
     }
 
     fn intend(&self, need: &Need, cleaned: &mut Cleaned) -> Result<()> {
-        let state = self.journal().view()?;
-        for (log, from) in need.logs() {
-            if from == Position::START {
-                continue;
-            }
-            if from > state.tracker().retires(log) {
-                if self.journal().log().waits_for_room().is_some() {
-                    cleaned.unrecorded += 1;
-                } else if let Retiring::Needed { .. } = self.journal().retire(Some(log), from)? {
-                    // Needs only go up, so this never is; and if it were, the state is right.
-                    continue;
-                }
+        for (log, from) in need.logs().filter(|(_, from)| *from > Position::START) {
+            match self.record(self.journal().retire_later(Some(log), from)?)? {
+                Some(Retiring::Intended) => {}
+                // Needs only go up, so this never is; and if it were, the state is right.
+                Some(Retiring::Needed { .. }) => continue,
+                None => cleaned.unrecorded += 1,
             }
             cleaned.received.push((log, from));
         }
         Ok(())
+    }
+
+    /// Waits until the intent is on record; not for room, which perhaps only this cleaning would make.
+    fn record(&self, mut intent: Pending<'_, Retiring>) -> Result<Option<Retiring>> {
+        loop {
+            intent = match intent.wait_for(LOOK_EVERY) {
+                Ok(recorded) => return recorded.map(Some),
+                Err(waits) => waits,
+            };
+            if self.journal().log().waits_for_room().is_some() {
+                return Ok(None);
+            }
+        }
     }
 }
 

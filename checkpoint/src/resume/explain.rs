@@ -66,7 +66,7 @@ impl Driver {
             holds.push(Hold { from, who: format!("checkpoint {id}") });
         }
         let Some(log) = log else { return Ok(holds) };
-        let state = self.journal().view()?;
+        let state = self.journal().ahead();
         let tracker = state.tracker();
         for allotment in tracker.unfinished() {
             for run in allotment.runs().filter(|run| run.log == log) {
