@@ -5,5 +5,6 @@ mod falling_back;
 mod fixture;
 mod journal;
 mod publishing;
+mod receive;
 mod resume;
 mod sharing;

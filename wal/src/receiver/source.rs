@@ -9,7 +9,8 @@ use crate::error::Result;
 /// A source that numbers the records of its partitions, keeps them until it is told that they are safe, and sends them
 /// again if it is not told.
 pub trait Acknowledge: fmt::Debug + Send + Sync {
-    /// Everything below these ends is safe, and need not be sent again. A partition's ends only go up.
+    /// Everything below these ends is safe, and need not be sent again. A receiver's ends of a partition only go
+    /// up; one that was replaced and does not know it may tell of less than its heir has: the greater end holds.
     ///
     /// An error says that the source was not told. It is told again, this or more.
     fn acknowledge(&self, ends: &[End]) -> Result<()>;

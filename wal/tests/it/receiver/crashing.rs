@@ -129,8 +129,8 @@ fn a_crash_at_each_operation_in_turn_loses_nothing() {
                 }
                 let kind = receiver.failure().map(|error| error.kind());
                 assert!(kind != Some(Kind::Damaged), "{:?}", receiver.failure());
-                crashes += 1;
             }
+            crashes += 1;
             scene.crash(nth % 2 == 0);
             let receiver = scene.start();
             let mut sending = Sending::again(&scene);

@@ -138,6 +138,8 @@ pub(crate) struct Told {
     pub(crate) desk: Desk,
     pub(crate) safe: Mutex<BTreeMap<u32, u64>>,
     pub(crate) away: Mutex<u32>,
+    /// Several receivers tell it: one that was replaced lives on.
+    pub(crate) several: Mutex<bool>,
     pub(crate) order: Mutex<VecDeque<Vec<End>>>,
 }
 
@@ -195,6 +197,7 @@ impl Scene {
             desk: desk.clone(),
             safe: Mutex::default(),
             away: Mutex::default(),
+            several: Mutex::default(),
             order: Mutex::default(),
         });
         Scene {
@@ -258,6 +261,7 @@ impl Scene {
 
     /// Another machine: what runs on this one does not know.
     pub(crate) fn elsewhere(&mut self) {
+        *self.source.several.lock() = true;
         self.process = self.sim.process();
         self.clock = Arc::new(SimClock::new(self.sim.operations()));
     }
