@@ -167,7 +167,7 @@ fn live(seed: u64) {
                     10 => scene.clock.advance(Duration::from_millis(random.below(120))),
                     11 if random.one_in(4) => scene.kill_driver(),
                     12 if scene.home.0.lock().is_none() => scene.start_driver(),
-                    _ => drop(receiver.turn()),
+                    _ => _ = receiver.turn(),
                 }
             }
             scene.received.power_cut();

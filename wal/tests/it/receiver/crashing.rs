@@ -54,8 +54,8 @@ fn live(seed: u64) -> (u64, u64) {
                 11 => scene.book().answers_lost = random.below(2) as u32,
                 12 => *scene.source.away.lock() = random.below(2) as u32,
                 13 => scene.book().has_room = random.below(4) > 0,
-                14 => zombies.iter().for_each(|zombie| drop(zombie.turn())),
-                _ => drop(receiver.turn()),
+                14 => zombies.iter().for_each(|zombie| _ = zombie.turn()),
+                _ => _ = receiver.turn(),
             }
         }
         (0..most.len()).for_each(|at| most[at] = most[at].max(sending.0[at]));
@@ -78,7 +78,7 @@ fn live(seed: u64) -> (u64, u64) {
     let mut sending = Sending::again(&scene);
     for _ in 0..10_000 {
         let behind = (0..PARTITIONS).find(|&at| sending.0[at as usize] < most[at as usize]);
-        zombies.iter().for_each(|zombie| drop(zombie.turn()));
+        zombies.iter().for_each(|zombie| _ = zombie.turn());
         match behind {
             Some(partition) => sending.send(&receiver, partition),
             None if receiver.lag().records == 0 => break,
@@ -123,7 +123,7 @@ fn a_crash_at_each_operation_in_turn_loses_nothing() {
                     scene.pass(30);
                     receiver.turn();
                 }
-                (0..20).for_each(|_| drop(receiver.turn()));
+                (0..20).for_each(|_| _ = receiver.turn());
                 if receiver.failure().is_none() && scene.sim.operations() < nth {
                     break;
                 }

@@ -84,11 +84,11 @@ fn a_kill_costs_an_unreliable_source_only_what_was_not_durable() {
     assert_eq!(taken, 50);
     // Durable and not reported.
     scene.book().away = u32::MAX;
-    (50..60).for_each(|number| drop(receiver.push(&record(9, number)).unwrap()));
+    (50..60).for_each(|number| _ = receiver.push(&record(9, number)).unwrap());
     scene.pass(200);
     while receiver.turn() {}
     // Not durable.
-    (60..63).for_each(|number| drop(receiver.push(&record(9, number)).unwrap()));
+    (60..63).for_each(|number| _ = receiver.push(&record(9, number)).unwrap());
     scene.crash(true);
     drop(receiver);
     scene.book().away = 0;
