@@ -185,16 +185,10 @@ impl Journal {
     }
 
     /// Settles a block without taking it: its records are known already, or its source, which was not told that they
-    /// are safe, sends them again.
-    ///
-    /// `previous` is the position of the block before it.
-    pub fn pass_over(
-        &self,
-        log: ReceiverLog,
-        position: Position,
-        previous: Option<Position>,
-    ) -> Result<PassedOver> {
-        self.run(|state| state.pass_over(log, position, previous))?.wait()
+    /// are safe, sends them again. A partition of which nothing has arrived begins where it begins in this block, so that
+    /// no block that was cut behind it is taken for the first.
+    pub fn pass_over(&self, block: &Block) -> Result<PassedOver> {
+        self.run(|state| state.pass_over(block))?.wait()
     }
 
     /// Moves the end of a partition forward on purpose, from the lost range's beginning to its end: the source no longer
