@@ -186,6 +186,13 @@ pub enum Event {
 impl Event {
     /// The event's bytes, given how many events came before it. It must be one that the conditions allow.
     pub fn encode(&self, number: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.put(number, &mut bytes);
+        bytes
+    }
+
+    /// Puts the event's bytes behind others.
+    pub(super) fn put(&self, number: u64, bytes: &mut Vec<u8>) {
         let (kind, body) = match self {
             Event::Added(block) => (ADDED, 8 + block.body_len()),
             Event::PassedOver { begins, .. } => (PASSED_OVER, 40 + begins.len() * BEGIN_BYTES),
@@ -199,12 +206,12 @@ impl Event {
             Event::Forgotten { .. } => (FORGOTTEN, 16),
             Event::RetireIntended { .. } => (RETIRE_INTENDED, 24),
         };
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + body);
+        let begins = bytes.len();
+        bytes.reserve(HEADER_BYTES + body);
         bytes.extend_from_slice(&[VERSION, kind, 0, 0, 0, 0, 0, 0]);
-        put_u64(&mut bytes, number);
-        self.put_body(&mut bytes);
-        debug_assert_eq!(bytes.len(), HEADER_BYTES + body, "an event is as long as it says");
-        bytes
+        put_u64(bytes, number);
+        self.put_body(bytes);
+        debug_assert_eq!(bytes.len() - begins, HEADER_BYTES + body, "an event is as long as it says");
     }
 
     fn put_body(&self, bytes: &mut Vec<u8>) {

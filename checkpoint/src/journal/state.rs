@@ -65,6 +65,19 @@ impl State {
         Ok(())
     }
 
+    /// Takes in the next event, which was decided on this very state. Blocks are what there are most of, and have been
+    /// looked at closely enough by then.
+    pub(super) fn enact(&mut self, event: &Event) -> Result<()> {
+        match event {
+            Event::Added(block) => {
+                self.tracker.take_in(block);
+                self.events += 1;
+                Ok(())
+            }
+            other => self.apply(self.events, other),
+        }
+    }
+
     pub(super) fn add(&self, block: Block, pending_bytes_max: u64) -> Result<Decision<Added>> {
         block.check()?;
         Ok(match self.tracker.arrival(&block)? {

@@ -258,6 +258,13 @@ impl Tracker {
             Ok(Arrival::Next) => {}
             other => return contradiction(format!("a block was added that is {other:?}: {}", block.log())),
         }
+        self.take_in(block);
+        Ok(())
+    }
+
+    /// Takes in a block that is the next one.
+    pub(super) fn take_in(&mut self, block: &Block) {
+        debug_assert!(matches!(self.arrival(block), Ok(Arrival::Next)), "it was decided on this state");
         if !block.ranges.is_empty() {
             let ends = self.ends.entry(block.stream).or_default();
             block.ranges.iter().for_each(|range| ends.set(range.partition, range.to));
@@ -266,7 +273,6 @@ impl Tracker {
         received.settled = Some(block.position());
         received.queue.push(block);
         self.pending_bytes += block.body_len() as u64;
-        Ok(())
     }
 
     fn pass_over(
