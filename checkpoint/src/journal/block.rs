@@ -100,6 +100,9 @@ impl Block {
             let message = format!("{what}: {} position={}", self.log(), self.position());
             Err(Error::new(Kind::Invalid, message))
         };
+        if (self.stream, self.receiver) == (u32::MAX, u32::MAX) {
+            return wrong("this stream and receiver stand for the journal itself");
+        }
         if self.own.len() > OWN_BYTES_MAX {
             return wrong("a block carries too many bytes of the runtime's own");
         }

@@ -213,7 +213,7 @@ fn each_condition_refuses_what_breaks_it_alone() {
 }
 
 #[test]
-fn counts_that_lie_are_refused_before_anything_is_made_for_them() {
+fn counts_that_lie_are_refused() {
     // A batch of 4096 runs and 16384 direct ranges, and nothing behind the counts.
     let mut bytes = samples()[4].0.encode(0);
     bytes.truncate(40);

@@ -336,6 +336,7 @@ fn what_no_journal_could_hold_is_refused_before_anything_is_logged() {
             add(&|block| block.ranges = vec![range(1, 0, 1), range(0, 0, 1)]),
             add(&|block| block.ranges = vec![range(1, 1, 1)]),
             add(&|block| block.previous = Some(block.position())),
+            add(&|block| (block.stream, block.receiver) = (u32::MAX, u32::MAX)),
             kind(journal.give_up(BatchId(1), vec![0; 4097])),
             kind(journal.allot(Wanted::all(BatchId(1)).since(BatchId(2)))),
             kind(journal.allot(Wanted::direct(BatchId(1), vec![direct(1, 0, 5, 5)]))),
@@ -392,7 +393,7 @@ fn a_journal_that_contradicts_itself_is_damaged_and_says_where() {
         ("an end twice", vec![empty, finished.clone(), finished]),
         (
             "a retirement of what is needed",
-            vec![added(&one), Event::RetireIntended { log: Some(receiver.log), below: Position(600) }],
+            vec![added(&one), Event::RetireIntended { log: Some(receiver.log), below: Position(513) }],
         ),
     ];
     for (name, events) in cases {
@@ -450,6 +451,23 @@ fn a_state_and_a_position_that_do_not_belong_together_are_found() {
             let error = driver.restart_from(state.clone(), position).unwrap_err();
             assert_eq!(error.kind(), Kind::Damaged, "{error}");
         }
+    });
+}
+
+#[test]
+fn what_waits_for_a_batch_is_needed() {
+    everywhere(|driver| {
+        let mut receiver = Receiver::new(0, 0);
+        let (one, two) = (receiver.cut(&[]), receiver.cut(&[]));
+        let _ = (driver.add(&one), driver.add(&two));
+        let retire = |below| driver.journal().retire(Some(receiver.log), below).unwrap();
+        assert_eq!(retire(one.position().plus(1)), Retiring::Needed { from: one.position() });
+        let wanted = Wanted { blocks_max: 1, ..Wanted::all(BatchId(1)) };
+        driver.allotment(wanted);
+        let _ = driver.finish(1);
+        assert_eq!(retire(two.position()), Retiring::Intended);
+        assert_eq!(retire(two.position().plus(1)), Retiring::Needed { from: two.position() });
+        assert_eq!(driver.view().tracker().need().from(receiver.log), two.position());
     });
 }
 

@@ -102,6 +102,45 @@ fn a_state_with_right_checks_and_any_byte_changed_is_a_state_or_an_error() {
     assert!(states > 100 && errors > 100, "states={states} errors={errors}");
 }
 
+fn change(payload: &mut [u8], at: usize, word: u64) {
+    payload[at..at + 8].copy_from_slice(&word.to_le_bytes());
+}
+
+#[test]
+fn blocks_out_of_order_or_behind_the_last_settled_one_are_no_state() {
+    let driver = Driver::on_disk();
+    let mut receiver = Receiver::new(0, 0);
+    let _ = (driver.add(&receiver.cut(&[])), driver.add(&receiver.cut(&[])));
+    let saved = driver.image();
+    // The second block is at the end: 72 bytes and 3 of its own; its position is the third word, its previous the sixth.
+    let second = payload(&saved).len() - 75;
+    for (position, sound) in [(1024, true), (600, true), (512, false), (256, false), (1032, false)] {
+        let mut payload = payload(&saved);
+        change(&mut payload, second + 16, position);
+        change(&mut payload, second + 40, u64::MAX);
+        assert_eq!(State::restore(&mut &reseal(&payload)[..]).is_ok(), sound, "position={position}");
+    }
+}
+
+#[test]
+fn accounts_and_batches_that_do_not_fit_are_no_state() {
+    let driver = Driver::on_disk();
+    let _ = (driver.allot(1), driver.finish(1));
+    let saved = driver.image();
+    // Events at 16, the newest batch at 64, the account's standing at 96 and the event that ended it at 104.
+    for (name, words) in [
+        ("ended by an event to come", &[(16, 1)][..]),
+        ("behind the newest", &[(64, 0)][..]),
+        ("pending without a batch", &[(96, 0), (104, 0)][..]),
+        ("a standing of its own", &[(96, 3)][..]),
+    ] {
+        let mut payload = payload(&saved);
+        words.iter().for_each(|&(at, word)| change(&mut payload, at, word));
+        let error = State::restore(&mut &reseal(&payload)[..]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Damaged, "{name}");
+    }
+}
+
 #[test]
 fn a_state_of_a_newer_release_is_unsupported() {
     let mut payload = payload(&busy().image());
