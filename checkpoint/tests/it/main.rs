@@ -7,3 +7,4 @@ mod histories;
 mod journal;
 mod publishing;
 mod sharing;
+mod simulation;
