@@ -3,8 +3,9 @@
 
 use headwater_wal::store::sim::{Fault, When};
 
-use super::life::{How, Life, Then};
+use super::life::{Life, Then};
 use super::random::the_last_word;
+use super::section::How;
 use super::tally::Tally;
 use super::world::{ENDS, End, World};
 

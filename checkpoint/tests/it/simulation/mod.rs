@@ -5,6 +5,7 @@ mod files;
 mod life;
 mod model;
 mod random;
+mod section;
 mod sleeping;
 mod tally;
 mod turns;

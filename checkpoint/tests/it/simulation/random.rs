@@ -2,7 +2,8 @@
 
 use headwater_wal::store::sim::{Cut, Fault, Process, Random, When};
 
-use super::life::{How, Life, Then};
+use super::life::{Life, Then};
+use super::section::How;
 use super::tally::Tally;
 use super::world::{ENDS, End, World};
 
@@ -57,7 +58,7 @@ pub(crate) fn the_last_word(world: &World) {
     let id = id.expect("a calm device");
     assert_eq!(world.landed().len(), landed);
     assert!(heir.writer.unswept().is_none());
-    let kept: Vec<_> = heir.writer.kept().filter(|id| world.sim.has(&super::files::head(*id))).collect();
+    let kept: Vec<_> = heir.writer.kept().collect();
     let litter = world.litter_beside(&kept, heir.epoch);
     assert!(litter.is_empty() && kept[0] == id, "litter after an heir's first sweep: {litter:?}");
     world.look_around();

@@ -5,8 +5,9 @@
 use headwater_wal::store::sim::{Fault, Op, When};
 
 use super::exhaustive::{past, script};
-use super::life::{How, Then};
+use super::life::Then;
 use super::random::the_last_word;
+use super::section::How;
 use super::tally::Tally;
 use super::world::World;
 

@@ -127,6 +127,9 @@ impl World {
             let passed_over = &latest.passed_over;
             assert!(passed_over.is_empty(), "nothing had rotted: {passed_over:?}");
             assert!(base >= acked, "an acknowledged checkpoint is gone (P1): {acked:?} {base:?}");
+            let chain = base.iter().flat_map(|base| &model.attempts[base].chain);
+            let kept: Vec<Id> = base.iter().chain(chain).copied().collect();
+            assert_eq!(writer.kept().collect::<Vec<_>>(), kept, "what was kept is kept");
             model.starts.push(Start { epoch, base });
         }
         drop(model);
@@ -189,9 +192,7 @@ impl World {
         let newest = latest.checkpoint.as_ref().map(Checkpoint::id);
         assert!(newest >= acked, "an acknowledged checkpoint is gone (P1): {acked:?} {newest:?}");
         if let Some(found) = &latest.checkpoint {
-            let listed = look.list().unwrap();
-            let kept = found.kept().iter().copied().filter(|id| listed.contains(id));
-            let ids: Vec<Id> = std::iter::once(found.id()).chain(kept).collect();
+            let ids: Vec<Id> = std::iter::once(found.id()).chain(found.kept().iter().copied()).collect();
             for (id, errors) in look.verify(&ids).unwrap() {
                 assert!(errors.is_empty(), "a kept checkpoint is not whole: {id} {errors:?}");
             }
