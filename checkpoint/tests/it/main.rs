@@ -4,6 +4,7 @@ mod background;
 mod every_byte;
 mod falling_back;
 mod fixture;
+mod golden;
 mod histories;
 mod journal;
 mod publishing;
