@@ -76,7 +76,7 @@ mod upload;
 mod writer;
 
 pub use background::{Background, State, Status, Ticket};
-pub use checkpoint::{Checkpoint, Content, Id, Section};
+pub use checkpoint::{Checkpoint, Content, Id, Object, Section};
 pub use checkpoints::{Checkpoints, Latest};
 pub use draft::{Draft, SectionWriter};
 pub use held::Held;

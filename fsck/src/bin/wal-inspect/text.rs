@@ -1,6 +1,7 @@
 //! Bytes from outside as text that no terminal obeys, and numbers as people read them.
 
 use std::fmt::Write as _;
+use std::io;
 
 /// A payload as one line of text: what is not printable ASCII or a printable letter is escaped, so that no byte of it
 /// reaches a terminal as a command. It ends with `…` after `width` characters if there is more; 0 is no limit.
@@ -76,6 +77,24 @@ fn human(count: u64) -> Option<String> {
         unit = Some(name);
     }
     unit.map(|unit| format!("{value:.1} {unit}"))
+}
+
+/// Rows of as many cells as there are columns, one under the other; numbers to the right.
+pub(crate) fn table<const N: usize>(
+    rows: &[[String; N]],
+    right: &[bool; N],
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in rows {
+        let mut line = String::new();
+        for ((cell, width), right) in row.iter().zip(widths).zip(right) {
+            line += &if *right { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 /// So many of something.
