@@ -357,7 +357,7 @@ impl Check {
                 offset: None,
                 range: None,
                 what: "the newest checkpoint was to be kept together with this one, which is not there: it was removed by \
-                       hand, or lost, or pruned by a checkpoint that is itself gone"
+                       hand, or lost, or pruned by a newer checkpoint that is gone itself"
                     .into(),
                 lost: format!("checkpoint {id}, as one to fall back on"),
                 remedy: String::new(),

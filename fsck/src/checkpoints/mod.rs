@@ -24,10 +24,12 @@
 
 mod check;
 mod find;
+mod needs;
 mod report;
 mod survey;
 
 pub use check::{check, verify};
 pub use find::{FOLDER, is_below, is_here};
+pub use needs::needs;
 pub use report::{Checked, Report};
 pub use survey::{Head, Objects, State, Stated, Survey, survey};

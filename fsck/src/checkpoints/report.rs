@@ -97,12 +97,15 @@ impl fmt::Display for Report {
         let of = plural(self.checked.len(), "checkpoint");
         match (self.depth, self.checked.is_empty()) {
             (_, true) => writeln!(f, "    no checkpoint was published yet")?,
-            (Depth::Full, _) => writeln!(f, "    every byte of {of} was read, {} bytes", self.read_bytes)?,
-            (Depth::Quick, _) => {
+            (Depth::Full, _) => {
                 writeln!(
                     f,
-                    "    quick: of {of} the heads were read, and parts are there as long as these say"
+                    "    {of}: {} bytes of heads and sections were read, all there are",
+                    self.read_bytes
                 )?;
+            }
+            (Depth::Quick, _) => {
+                writeln!(f, "    quick: of {of} the heads were read, and of parts the lengths")?;
             }
         }
         match (self.restorable(), self.checked.last()) {

@@ -218,10 +218,19 @@ pub(crate) fn look(store: &Arc<dyn Store>) -> Result<Look> {
         return Err(find::none(&**store)?);
     }
     let mut found = Look::once(store)?;
-    for _ in 1..LOOKS_MAX {
+    for looks in 1.. {
         let calm = found.survey.heads.iter().all(|head| head.wrong.is_none()) && found.survey.gone.is_empty();
+        if calm {
+            break;
+        }
         // What was pruned while it was looked at looks damaged, but then a newer one was put before.
-        if calm || Checkpoints::open(store.clone()).list()? == found.listed {
+        let there = Checkpoints::open(store.clone()).list()?;
+        if there == found.listed {
+            break;
+        }
+        if looks == LOOKS_MAX {
+            found.survey.heads.retain(|head| head.wrong.is_none() || there.contains(&head.id));
+            found.survey.gone.clear();
             break;
         }
         found = Look::once(store)?;
@@ -413,8 +422,11 @@ impl Look {
                 None => State::Kept,
             };
         }
-        let there: HashSet<Id> = self.survey.heads.iter().map(|head| head.id).collect();
-        self.survey.gone = chain.into_iter().filter(|id| !there.contains(id)).collect();
+        // One above the newest that cannot be read may have pruned what the newest had kept.
+        if self.survey.heads.last().map(|head| head.id) == newest {
+            let there: HashSet<Id> = self.survey.heads.iter().map(|head| head.id).collect();
+            self.survey.gone = chain.into_iter().filter(|id| !there.contains(id)).collect();
+        }
     }
 
     /// Sums up the parts that no head that counts names.

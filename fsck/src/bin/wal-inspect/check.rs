@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
-use headwater_fsck::{Depth, Finding, Report, Severity, check, checkpoints, is_log, logs_below};
+use headwater_fsck::checkpoints::{self, needs};
+use headwater_fsck::{Depth, Finding, Report, Severity, check, is_log, logs_below};
 use headwater_wal::Position;
 use headwater_wal::store::Store;
 
@@ -43,7 +45,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
         args.of_one_log()?;
         return root(args, &store, out);
     }
-    log(args, &*store, Position(args.at_least), out)
+    Ok(log(args, &*store, Position(args.at_least), out)?.0)
 }
 
 impl Args {
@@ -61,31 +63,45 @@ impl Args {
     }
 }
 
-fn log(args: &Args, store: &dyn Store, at_least: Position, out: &mut dyn Write) -> Result<Answer, Failure> {
+/// Checks a log, and says where it begins and ends.
+fn log(
+    args: &Args,
+    store: &dyn Store,
+    at_least: Position,
+    out: &mut dyn Write,
+) -> Result<(Answer, Range<Position>), Failure> {
     let report = check(store, at_least, args.depth())?;
     let shown = if args.json { json(&report, out) } else { write!(out, "{report}").map_err(Failure::from) };
     let answer = if report.is_sound() { Answer::Sound } else { Answer::Damaged };
-    answered(shown, answer, out)
+    let survey = report.survey();
+    Ok((answered(shown, answer, out)?, survey.begins()..survey.end()))
 }
 
-/// The checkpoints of a root, and every log in it: each must reach where the newest checkpoint needs it from.
+/// The checkpoints of a root, and every log in it, which must hold what the checkpoints need of it: positions name a log
+/// as its folder in the root is called.
 fn root(args: &Args, store: &Arc<dyn Store>, out: &mut dyn Write) -> Result<Answer, Failure> {
     let below = place::open_below(&args.path, checkpoints::FOLDER)?;
     let report = checkpoints::check(&below, args.depth())?;
     let mut worst = show_report(&report, args.json, out)?;
     let survey = report.survey();
-    let newest = survey.newest().and_then(|newest| survey.head(newest)?.stated.as_ref());
     let logs = logs_below(&**store, LOGS_MAX + 1)?;
     for folder in logs.iter().take(LOGS_MAX) {
         if !args.json {
-            writeln!(out)?;
+            answered(writeln!(out).map_err(Failure::from), worst, out)?;
         }
-        let named = |(log, position): &(String, Position)| (log == folder.as_str()).then_some(*position);
-        let needed = newest.and_then(|stated| stated.positions.iter().find_map(named));
         let checked = place::open_below(&args.path, folder.as_str())
-            .and_then(|store| log(args, &*store, needed.unwrap_or_default(), out));
+            .and_then(|store| log(args, &*store, Position::START, out));
         let answer = match checked {
-            Ok(answer) => answer,
+            Ok((answer, range)) => {
+                let findings = needs(survey, folder.as_str(), range);
+                let bad = findings.iter().any(|finding| finding.severity == Severity::Damaged);
+                let shown = findings.iter().try_for_each(|finding| match args.json {
+                    true => line(finding).write(out),
+                    false => writeln!(out, "\n{finding}"),
+                });
+                let answer = if bad { Answer::Damaged } else { answer };
+                answered(shown.map_err(Failure::from), answer, out)?
+            }
             Err(Failure::Output(error)) => return Err(Failure::Output(error)),
             // The other logs are worth a look all the same.
             Err(failure) => {

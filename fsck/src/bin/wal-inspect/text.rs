@@ -45,17 +45,16 @@ pub(crate) fn hex(bytes: &[u8], width: usize) -> String {
     text
 }
 
-/// A message of several lines, each escaped.
+/// A message of several lines, each escaped; quotes and backslashes are its own.
 pub(crate) fn escaped_lines(text: &str) -> String {
-    let lines: Vec<String> = text
-        .split('\n')
-        .map(|line| {
-            line.chars()
-                .map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() })
-                .collect()
-        })
-        .collect();
-    lines.join("\n")
+    let mut escaped = String::new();
+    for letter in text.chars() {
+        match letter {
+            '\n' | '\'' | '"' | '\\' => escaped.push(letter),
+            letter => escaped.extend(letter.escape_debug()),
+        }
+    }
+    escaped
 }
 
 /// So many bytes, exactly, and for people.
@@ -119,6 +118,12 @@ mod tests {
         ] {
             assert_eq!(escaped(bytes, 0), text);
         }
+    }
+
+    #[test]
+    fn a_message_keeps_its_lines_and_quotes_and_nothing_that_a_terminal_obeys() {
+        assert_eq!(escaped_lines("a \"b\"\n  c\\d"), "a \"b\"\n  c\\d");
+        assert_eq!(escaped_lines("\u{1b}[2J\r\u{202e}\u{9b}"), r"\u{1b}[2J\r\u{202e}\u{9b}");
     }
 
     #[test]

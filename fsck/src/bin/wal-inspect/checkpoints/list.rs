@@ -50,10 +50,14 @@ fn page(survey: &Survey, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let all = survey.all();
     write!(out, "in all {}, {}", plural(all.count, "object"), bytes(all.bytes))?;
-    for (objects, what) in [
-        (survey.litter(), "litter, which the next sweep removes"),
-        (survey.unfinished(), "of a checkpoint that is being written, or never was finished"),
-    ] {
+    let unread = survey.heads().iter().any(|head| head.state.counts() && head.stated.is_none());
+    let unfinished = match unread {
+        true => "that no head which can be read names",
+        false => "of a checkpoint that is being written, or never was finished",
+    };
+    for (objects, what) in
+        [(survey.litter(), "litter, which the next sweep removes"), (survey.unfinished(), unfinished)]
+    {
         if objects.count > 0 {
             write!(out, "; {}, {}, {what}", plural(objects.count, "part"), bytes(objects.bytes))?;
         }
