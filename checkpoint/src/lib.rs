@@ -78,7 +78,7 @@ mod upload;
 mod writer;
 
 pub use background::{Background, Captured, Status, Ticket};
-pub use checkpoint::{Checkpoint, Content, Id, Section};
+pub use checkpoint::{Checkpoint, Content, Id, Object, Section};
 pub use checkpoints::{Checkpoints, Latest};
 pub use draft::{Draft, SectionWriter};
 pub use held::Held;
