@@ -67,8 +67,7 @@ pub fn holds(
     let tracker = state.tracker();
     for allotment in tracker.unfinished() {
         for run in allotment.runs().filter(|run| run.log == log) {
-            holds
-                .push(Hold { from: run.first, who: format!("the unfinished batch {}", allotment.batch()) });
+            holds.push(Hold { from: run.first, who: format!("the unfinished batch {}", allotment.batch()) });
         }
     }
     if let Some(from) = tracker.oldest_waiting(log) {

@@ -35,12 +35,14 @@ pub fn check(root: &Root, whole: &dyn Store, depth: Depth) -> Result<Report> {
             other => other?,
         };
         // Beside a live driver, a block may be done with and retired while it is looked for.
-        if report.is_sound() || look(&*root.journal()?, Position::START, Depth::Quick)?.end() == report.range.end
+        if report.is_sound()
+            || look(&*root.journal()?, Position::START, Depth::Quick)?.end() == report.range.end
         {
             return Ok(report);
         }
     }
-    let message = "the driver goes on while its journal is checked, and something was missing each time; try again";
+    let message =
+        "the driver goes on while its journal is checked, and something was missing each time; try again";
     Err(Error::new(Kind::Unavailable, format!("{message} place={}", root.journal()?.place())))
 }
 
@@ -261,7 +263,8 @@ fn unread(log: ReceiverLog, error: &Error) -> Finding {
         range: None,
         what: format!("the receiver's log could not be looked at: {error}"),
         lost: String::new(),
-        remedy: if newer { "use the release that wrote it" } else { "see what a check of the log says" }.into(),
+        remedy: if newer { "use the release that wrote it" } else { "see what a check of the log says" }
+            .into(),
         next: None,
     }
 }

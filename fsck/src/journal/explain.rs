@@ -21,6 +21,8 @@ pub struct Explanation {
     pub holds: Vec<Hold>,
     /// Its segments, and what holds each.
     pub segments: Vec<Explained>,
+    /// Whether what is pending is known. If not, everything counts as held.
+    pub is_known: bool,
     /// The receivers' logs that the journal knows, as far as its state is known.
     pub logs: Vec<ReceiverLog>,
 }
@@ -58,7 +60,14 @@ pub fn explain(root: &Root, receiver: Option<(u32, u32)>, before: Time) -> Resul
     };
     let holds = unread(journal.kept()).chain(holds).collect::<Vec<_>>();
     let segments = resume::explain(survey.chain(), &holds, before);
-    Ok(Explanation { log, holds, segments, logs: state.tracker().logs().collect(), survey })
+    Ok(Explanation {
+        log,
+        is_known: known.is_some(),
+        holds,
+        segments,
+        logs: state.tracker().logs().collect(),
+        survey,
+    })
 }
 
 /// From where on each kept checkpoint that can be read needs a log.

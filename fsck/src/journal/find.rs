@@ -56,7 +56,9 @@ pub fn none(store: &dyn Store) -> Result<Error> {
     let message = if is_log(store)? {
         format!("this is a log, and its records are not a journal's events:\n  wal-inspect dump {place}")
     } else if is_below(store)? {
-        format!("the log in the folder `{FOLDER}` has records that are not a journal's events:\n  wal-inspect dump {place}/{FOLDER}")
+        format!(
+            "the log in the folder `{FOLDER}` has records that are not a journal's events:\n  wal-inspect dump {place}/{FOLDER}"
+        )
     } else if checkpoints::is_here(store)? {
         format!("this is a folder of checkpoints and no journal:\n  wal-inspect checkpoints {place}")
     } else {

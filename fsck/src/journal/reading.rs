@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use headwater_checkpoint::Checkpoints;
 use headwater_checkpoint::journal::{Event, State, event};
 use headwater_checkpoint::resume::Root;
+use headwater_checkpoint::{Checkpoints, Id};
 use headwater_wal::format::name;
 use headwater_wal::store::Store;
-use headwater_wal::{Error, Handle, Kind, Log, Opened, Options, Position, Record, Replay, Result, Survey, Time};
+use headwater_wal::{
+    Error, Handle, Kind, Log, Opened, Options, Position, Record, Replay, Result, Survey, Time,
+};
 
 use super::kept::{self, Kept};
 use crate::{Finding, Severity};
@@ -125,6 +127,7 @@ impl Journal {
             anchors: anchors.into(),
             waiting: VecDeque::new(),
             state: (start == Position::START).then(State::default),
+            restored: None,
             expected: (start == Position::START).then_some(0),
             gap: false,
             events: 0,
@@ -146,6 +149,8 @@ pub struct Reading<'a> {
     anchors: VecDeque<(Position, usize)>,
     waiting: VecDeque<Seen>,
     state: Option<State>,
+    /// The checkpoint that the state was last taken from.
+    restored: Option<Id>,
     /// The number of the next event, if it is known.
     expected: Option<u64>,
     /// Whether events may be missing between the last one and the next.
@@ -165,6 +170,11 @@ impl Reading<'_> {
     /// come upon yet, or since something is wrong and none follows.
     pub fn state(&self) -> Option<&State> {
         self.state.as_ref()
+    }
+
+    /// The checkpoint that the state was taken from, if it was not made from the beginning.
+    pub fn restored(&self) -> Option<Id> {
+        self.restored
     }
 
     /// How many events were read.
@@ -213,9 +223,10 @@ impl Reading<'_> {
     fn record(&mut self, record: &Record) -> Result<()> {
         let decoded = match record.kind {
             event::RECORD_KIND => Event::decode(&record.payload),
-            kind => {
-                Err(Error::new(Kind::Damaged, format!("a record of another kind in the journal: kind={kind}")))
-            }
+            kind => Err(Error::new(
+                Kind::Damaged,
+                format!("a record of another kind in the journal: kind={kind}"),
+            )),
         };
         let (number, event) = match decoded {
             Ok(decoded) => decoded,
@@ -267,10 +278,15 @@ impl Reading<'_> {
             }
             true => {
                 let last = number - 1;
-                (format!("the events {expected} to {last} are missing before this one"), "what they said".to_owned())
+                (
+                    format!("the events {expected} to {last} are missing before this one"),
+                    "what they said".to_owned(),
+                )
             }
             false => (
-                format!("the event has the number {number}, and {expected} were there before it: it comes twice, or too late"),
+                format!(
+                    "the event has the number {number}, and {expected} were there before it: it comes twice, or too late"
+                ),
                 String::new(),
             ),
         };
@@ -293,10 +309,15 @@ impl Reading<'_> {
                 self.waiting.push_back(Seen::Finding(Box::new(finding)));
                 continue;
             }
-            if self.state.is_none() && said.events == number && let Some(checkpoints) = &self.journal.checkpoints
+            if self.state.is_none()
+                && said.events == number
+                && let Some(checkpoints) = &self.journal.checkpoints
             {
                 match kept::restore(checkpoints, kept.id) {
-                    Ok(state) => self.state = Some(state).filter(|state| state.events() == number),
+                    Ok(state) => {
+                        self.state = Some(state).filter(|state| state.events() == number);
+                        self.restored = self.state.as_ref().map(|_| kept.id);
+                    }
                     // Its bytes are bad, or it was pruned: the next one may do.
                     Err(error) if error.kind() != Kind::Unavailable => {}
                     Err(error) => return Err(error),
@@ -355,7 +376,8 @@ impl Reading<'_> {
             offset: site.map(|site| site.offset),
             range: None,
             what: text(error),
-            lost: "the events that lay here; the next one that can be read tells by its number how many".into(),
+            lost: "the events that lay here; the next one that can be read tells by its number how many"
+                .into(),
             remedy: self.remedy(Position(u64::MAX)),
             next: Some(format!("wal-inspect check {}", self.journal.place())),
         };

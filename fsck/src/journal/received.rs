@@ -84,13 +84,13 @@ fn pending(tracker: &Tracker, log: ReceiverLog) -> (u64, Position) {
 pub(super) fn checked(tracker: &Tracker, log: ReceiverLog) -> CheckedLog {
     let (blocks, end) = pending(tracker, log);
     let behind = tracker.settled(log).map_or(Position::START, |settled| settled.plus(1));
-    CheckedLog { log, at_least: behind.max(end), blocks, bad: 0 }
+    CheckedLog { log, is_there: false, at_least: behind.max(end), blocks, bad: 0 }
 }
 
 impl There<'_> {
     pub(super) fn check(&self, found: &mut Findings) -> Result<CheckedLog> {
         let tracker = self.state.tracker();
-        let mut checked = checked(tracker, self.log);
+        let mut checked = CheckedLog { is_there: true, ..checked(tracker, self.log) };
         for allotment in tracker.unfinished() {
             let holder = Holder::Batch(allotment.batch());
             checked.bad += self.blocks(holder, &mut allotment.blocks_of(self.log), found)?;
@@ -212,7 +212,8 @@ impl There<'_> {
         let begins = self.survey.begins();
         let (severity, what) = match wrong {
             Wrong::Retired => {
-                let what = format!("{which} lies below the beginning of its log, {begins}: retired while needed");
+                let what =
+                    format!("{which} lies below the beginning of its log, {begins}: retired while needed");
                 (Severity::Damaged, what)
             }
             Wrong::Absent(why) => (Severity::Damaged, format!("{which} is not in its log: {why}")),
@@ -241,7 +242,9 @@ impl There<'_> {
             },
             remedy: match severity {
                 Severity::Unsupported => "use the release that wrote it".into(),
-                _ => format!("put the log's files back from a copy, if there is one; where there is none, {without}"),
+                _ => format!(
+                    "put the log's files back from a copy, if there is one; where there is none, {without}"
+                ),
             },
             next: Some(format!("wal-inspect get {place} {first} --payload none")),
         }
@@ -254,7 +257,9 @@ impl There<'_> {
         let damaged = self.survey.damages().iter().any(|damage| damage.range.contains(&settled));
         let (what, lost) = if settled >= end && !damaged {
             (
-                format!("the log ends at {end}, before the last block that the journal has of it, at {settled}"),
+                format!(
+                    "the log ends at {end}, before the last block that the journal has of it, at {settled}"
+                ),
                 "what was acknowledged behind that end; nothing of it that the journal knows of is pending",
             )
         } else if begins > settled.plus(1) {
@@ -289,7 +294,11 @@ impl There<'_> {
             let Ok(said) = &kept.said else { continue };
             let from = said.need.from(self.log);
             if from < begins {
-                found.add(spoiled(kept, self.log, &format!("needs it from {from} on, and it begins at {begins}")));
+                found.add(spoiled(
+                    kept,
+                    self.log,
+                    &format!("needs this log from {from} on, and it begins at {begins}"),
+                ));
             }
         }
     }
@@ -316,9 +325,13 @@ pub(super) fn spoiled(kept: &Kept, log: ReceiverLog, why: &str) -> Finding {
 
 /// The same of more than one.
 fn in_plural(what: String) -> String {
-    let what = what.replacen(" lies below the beginning of its log", " lie below the beginning of their log", 1);
-    what.replacen(" is not in its log", " are not in their log", 1)
-        .replacen(" does not verify", " do not verify", 1)
+    let what =
+        what.replacen(" lies below the beginning of its log", " lie below the beginning of their log", 1);
+    what.replacen(" is not in its log", " are not in their log", 1).replacen(
+        " does not verify",
+        " do not verify",
+        1,
+    )
 }
 
 fn why(error: &Error) -> String {

@@ -27,6 +27,8 @@ pub struct Report {
 pub struct CheckedLog {
     /// Which one.
     pub log: ReceiverLog,
+    /// Whether it is the log that lies in its folder.
+    pub is_there: bool,
     /// Where it ends at least, by what the journal knows of it: for a check of the log by itself.
     pub at_least: Position,
     /// How many of its blocks are not done with.
@@ -110,23 +112,28 @@ impl fmt::Display for Report {
         };
         writeln!(f, "{}: {verdict}", self.place)?;
         let Range { start, end } = self.range;
-        writeln!(f, "    {} at positions {start} to {end} were read", plural(self.events, "event"))?;
-        let logs = plural(self.logs.len() as u64, "receiver's log");
+        writeln!(f, "    positions {start} to {end}: {} verify", plural(self.events, "event"))?;
+        let logs = match self.logs.len() {
+            1 => "one receiver's log".to_owned(),
+            logs => format!("{logs} receivers' logs"),
+        };
         match (self.is_known, self.depth) {
             (false, _) => {
                 writeln!(f, "    what is pending is not known, and no receiver's log was held against it")?;
             }
             (true, Depth::Full) => {
                 let blocks = plural(self.blocks(), "block");
-                writeln!(f, "    {blocks} in {logs} are not done with, and were read, all of them")?;
+                writeln!(f, "    not done with: {blocks} in {logs}, all of which were read")?;
             }
             (true, Depth::Quick) => {
                 let blocks = plural(self.blocks(), "block");
-                writeln!(f, "    quick: {blocks} in {logs} are not done with, and were looked up, not read")?;
+                writeln!(
+                    f,
+                    "    not done with: {blocks} in {logs}, which were looked up and, this being quick, not read"
+                )?;
             }
         }
-        let checkpoints = plural(self.checkpoints as u64, "kept checkpoint");
-        writeln!(f, "    {checkpoints} were held against it")?;
+        writeln!(f, "    held against {}", plural(self.checkpoints as u64, "kept checkpoint"))?;
         for finding in &self.findings.named {
             writeln!(f, "\n{finding}")?;
         }

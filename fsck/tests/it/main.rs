@@ -9,6 +9,10 @@ mod checkpoints_program;
 mod folder;
 #[cfg(feature = "cli")]
 mod hostile;
+#[cfg(unix)]
+mod journal;
+#[cfg(unix)]
+mod journal_root;
 #[cfg(feature = "cli")]
 mod program;
 mod specimen;
