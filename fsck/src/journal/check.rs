@@ -12,7 +12,7 @@ use super::findings::Findings;
 use super::kept::Kept;
 use super::reading::{Journal, Seen};
 use super::received::{There, checked, folder, spoiled};
-use super::report::{CheckedLog, Report};
+use super::report::{CheckedLog, Report, plural};
 use crate::{Finding, Severity, logs_below};
 
 /// No root that people keep has more logs.
@@ -160,8 +160,8 @@ impl Checking<'_> {
                 file,
                 offset: None,
                 range: None,
-                what: format!("the log of {blocks} pending blocks is not there: {log}; {instead}"),
-                lost: format!("{blocks} blocks: {needs}"),
+                what: format!("the log of {} is not there: {log}; {instead}", plural(blocks, "pending block")),
+                lost: format!("{}: {needs}", plural(blocks, "block")),
                 remedy: "put the log back from a copy, if there is one; where there is none, give those batches up on purpose \
                          (`Journal::give_up`), and the reason is on record"
                     .into(),
@@ -181,7 +181,7 @@ impl Checking<'_> {
 
     /// A log in a known receiver's folder that the journal does not know.
     fn other(&mut self, logs: &[ReceiverLog], survey: &Survey) {
-        if survey.identity().is_some() && !logs.iter().any(|log| is(survey, *log)) {
+        if holds_anything(survey) && !logs.iter().any(|log| is(survey, *log)) {
             self.found.add(unreported(&folder(logs[0]), survey));
         }
     }
@@ -208,7 +208,9 @@ impl Checking<'_> {
                 continue;
             };
             match look(&*self.root.received(stream, receiver)?, Position::START, Depth::Quick) {
-                Ok(survey) => self.found.add(unreported(name.as_str(), &survey)),
+                Ok(survey) if holds_anything(&survey) => self.found.add(unreported(name.as_str(), &survey)),
+                // Its receiver has not cut a block yet.
+                Ok(_) => {}
                 // Whoever checks the log by itself is told.
                 Err(error) if matches!(error.kind(), Kind::Unsupported | Kind::Damaged) => {}
                 Err(error) => return Err(error),
@@ -220,6 +222,10 @@ impl Checking<'_> {
 
 fn is(survey: &Survey, log: ReceiverLog) -> bool {
     survey.identity().is_some_and(|identity| identity.short() == log.identity)
+}
+
+fn holds_anything(survey: &Survey) -> bool {
+    survey.chain().segments().iter().any(|segment| !segment.begins_epoch)
 }
 
 fn numbers(name: &Name) -> Option<(u32, u32)> {

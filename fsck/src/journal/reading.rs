@@ -366,6 +366,13 @@ impl Reading<'_> {
         self.state = None;
         self.gap = true;
         let site = error.site();
+        let base = site.and_then(|site| name::parse_segment(&site.name));
+        let position = base.zip(site).map_or(Position(u64::MAX), |(base, site)| base.plus(site.offset));
+        let what = text(error);
+        // What else the log's own words say is of replaying it.
+        let cut = ["; the records around it follow", "; nothing was changed"]
+            .iter()
+            .find_map(|word| what.find(word));
         let severity = match error.kind() {
             Kind::Unsupported => Severity::Unsupported,
             _ => Severity::Damaged,
@@ -375,10 +382,10 @@ impl Reading<'_> {
             file: site.map(|site| format!("{}{}", self.journal.folder, site.name)),
             offset: site.map(|site| site.offset),
             range: None,
-            what: text(error),
+            what: what[..cut.unwrap_or(what.len())].to_owned(),
             lost: "the events that lay here; the next one that can be read tells by its number how many"
                 .into(),
-            remedy: self.remedy(Position(u64::MAX)),
+            remedy: self.remedy(position.plus(1)),
             next: Some(format!("wal-inspect check {}", self.journal.place())),
         };
         self.waiting.push_back(Seen::Finding(Box::new(finding)));

@@ -10,7 +10,7 @@ use headwater_wal::{Depth, Error, Handle, Kind, Position, Reader, Result, Survey
 
 use super::findings::Findings;
 use super::kept::Kept;
-use super::report::CheckedLog;
+use super::report::{CheckedLog, plural};
 use crate::{Finding, Severity};
 
 /// So many blocks are read at once.
@@ -238,7 +238,7 @@ impl There<'_> {
             what,
             lost: match severity {
                 Severity::Unsupported => String::new(),
-                _ => format!("{records} records; the first block is {first}"),
+                _ => format!("{}; the first block is {first}", plural(*records, "record")),
             },
             remedy: match severity {
                 Severity::Unsupported => "use the release that wrote it".into(),

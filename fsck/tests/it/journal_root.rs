@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headwater_checkpoint::journal::{
-    Added, BatchId, Block, Committed, Ended, Event, Journal, Moved, OutputId, PassedOver, SourceRange, State,
-    Wanted, event,
+    Added, BatchId, Block, Committed, Ended, Event, Moved, OutputId, PassedOver, SourceRange, State, Wanted,
+    event,
 };
-use headwater_checkpoint::resume::{Driver, Options, Root, get_or_create, release};
+use headwater_checkpoint::resume::{Driver, JOURNAL, Options, Root, STATE, get_or_create, release};
+use headwater_checkpoint::{Checkpoints, Held, Owner, Writer};
 use headwater_fsck::journal::{Report, check};
 use headwater_fsck::{Depth, Finding};
+use headwater_wal::format::name::segment;
 use headwater_wal::store::{Local, Store};
-use headwater_wal::{Compression, Handle, Log, Position, Time};
+use headwater_wal::{Compression, Handle, Log, Position, Time, look};
 use tempfile::TempDir;
 
 /// What a terminal would obey.
@@ -90,6 +92,24 @@ impl Place {
         place.move_end(0, 50);
         place.receive(0, 4);
         place
+    }
+
+    /// So many batches that are done, each with six blocks, a checkpoint and a cleaning.
+    pub(crate) fn that_cleans(batches: u64) -> Place {
+        let mut place = Place::new();
+        place.cycles(batches);
+        place
+    }
+
+    pub(crate) fn cycles(&mut self, batches: u64) {
+        for batch in 1..=batches {
+            (0..6).for_each(|block| _ = self.receive(block % 2, 3));
+            self.allot(batch);
+            self.commit(batch, 0, 1);
+            self.finish(batch);
+            self.checkpoint();
+            self.clean();
+        }
     }
 
     pub(crate) fn start(&mut self) {
@@ -186,10 +206,12 @@ impl Place {
 
     /// Everybody ends as they are asked to.
     pub(crate) fn stop(mut self) -> Place {
-        for receiver in &mut self.receivers {
-            receiver.log.take().unwrap().close().unwrap();
+        for log in self.receivers.iter_mut().filter_map(|receiver| receiver.log.take()) {
+            log.close().unwrap();
         }
-        self.driver.take().unwrap().close().unwrap();
+        if let Some(driver) = self.driver.take() {
+            driver.close().unwrap();
+        }
         self
     }
 
@@ -207,14 +229,82 @@ impl Place {
         self.forge(event::RECORD_KIND, event.encode(number))
     }
 
-    /// How many events there are.
-    pub(crate) fn events(&self) -> u64 {
+    /// Every event's record, oldest first.
+    pub(crate) fn entries(&self) -> Vec<Handle> {
+        self.replayed().into_iter().map(|(handle, _)| handle).collect()
+    }
+
+    /// Every event's bytes, oldest first.
+    pub(crate) fn payloads(&self) -> Vec<Vec<u8>> {
+        self.replayed().into_iter().map(|(_, payload)| payload).collect()
+    }
+
+    fn replayed(&self) -> Vec<(Handle, Vec<u8>)> {
         let store: Arc<dyn Store> = Arc::new(Local::open(self.journal()).unwrap());
+        let opened = Log::open(store, log_options()).unwrap();
+        let records = opened.replay(Position::START).unwrap().map(Result::unwrap);
+        records.map(|record| (record.handle, record.payload.to_vec())).collect()
+    }
+
+    /// The state that all events make.
+    pub(crate) fn state(&self) -> State {
+        let mut state = State::default();
+        for payload in self.payloads() {
+            let (number, event) = Event::decode(&payload).unwrap();
+            state.apply(number, &event).unwrap();
+        }
+        state
+    }
+
+    /// Where the journal ends.
+    pub(crate) fn end(&self) -> Position {
+        look(&Local::open(self.journal()).unwrap(), Position::START, Depth::Quick).unwrap().end()
+    }
+
+    /// Publishes a checkpoint that says this, right or wrong.
+    pub(crate) fn forge_checkpoint(&self, epoch: u64, state: &State, position: Position) {
+        let folder = Checkpoints::open(Arc::new(Local::open(self.path.join("checkpoints")).unwrap()));
+        let journal = look(&Local::open(self.journal()).unwrap(), Position::START, Depth::Quick).unwrap();
+        let owner = Owner { identity: journal.identity().unwrap().short(), epoch };
+        let options = options().checkpoints;
+        let (mut writer, _) = Writer::start(folder, owner, options, &Held::nothing()).unwrap();
+        let mut draft = writer.draft().unwrap();
+        let mut section = draft.section(STATE).unwrap();
+        state.save(&mut section).unwrap();
+        section.finish().unwrap();
+        draft.publish(&[(JOURNAL, position)]).unwrap();
+    }
+
+    /// Flips a bit of an event's payload.
+    pub(crate) fn flip_event(&self, event: Handle) {
+        let offset = event.position().since(event.base());
+        self.flip(&self.journal().join(segment(event.base())), offset + u64::from(event.stored_len()));
+    }
+
+    /// The files of a receiver's log that hold records, oldest first.
+    pub(crate) fn segments(&self, receiver: u32) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.received(receiver)).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<PathBuf> =
+            files.filter(|file| file.extension().is_some_and(|is| is == "wal")).collect();
+        files.sort();
+        files
+    }
+
+    /// A log with a record, of another root.
+    pub(crate) fn lone_log(&self) -> PathBuf {
+        let path = self.dir.path().join("lone");
+        let store: Arc<dyn Store> = Arc::new(Local::open(&path).unwrap());
         let log = Log::open(store, log_options()).unwrap().start(Position::START).unwrap();
-        let journal = Journal::start(log, State::default(), Position::START).unwrap();
-        let events = journal.view().unwrap().events();
-        journal.close().unwrap();
-        events
+        log.append(Time(0), "lone").unwrap().wait().unwrap();
+        log.close().unwrap();
+        path
+    }
+
+    /// Everybody has ended, and a receiver's log is gone.
+    pub(crate) fn without(self, receiver: u32) -> Place {
+        let place = self.stop();
+        fs::remove_dir_all(place.received(receiver)).unwrap();
+        place
     }
 
     pub(crate) fn check(&self) -> Report {
@@ -237,10 +327,5 @@ impl Place {
         let mut bytes = fs::read(file).unwrap();
         bytes[offset as usize] ^= 0x10;
         fs::write(file, bytes).unwrap();
-    }
-
-    /// A place beside the root.
-    pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
     }
 }
