@@ -11,6 +11,8 @@ mod folder;
 mod hostile;
 #[cfg(unix)]
 mod journal;
+#[cfg(all(unix, feature = "cli"))]
+mod journal_program;
 #[cfg(unix)]
 mod journal_root;
 #[cfg(feature = "cli")]
