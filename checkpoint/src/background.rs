@@ -76,6 +76,8 @@ pub struct Status {
     pub failures: u64,
     /// Why the last try failed, until one succeeds.
     pub failure: Option<Error>,
+    /// The checkpoints that are kept, newest first.
+    pub kept: Vec<Id>,
     /// Why the last sweep left litter, if it did.
     pub unswept: Option<Error>,
 }
@@ -114,8 +116,9 @@ impl Background {
     /// Has `writer` write in a thread of its own. States in memory take no more than `bytes_max`, the one that is being
     /// written and the one that waits together; one that is larger is taken when there is no other.
     pub fn start(writer: Writer, bytes_max: u64) -> Result<Background> {
+        let status = Status { kept: writer.kept().collect(), ..Status::default() };
         let shared = Arc::new(Shared {
-            desk: Mutex::default(),
+            desk: Mutex::new(Desk { status, ..Desk::default() }),
             work: Condvar::new(),
             room: Condvar::new(),
             bytes_max,
@@ -227,10 +230,8 @@ impl Shared {
             match write(&mut writer, &mut next.state) {
                 Ok(id) => {
                     back_off = BACK_OFF.0;
-                    self.published(
-                        next,
-                        (id, writer.follows().map_or(Time::default(), |found| found.time())),
-                    );
+                    let at = writer.follows().map_or_else(Time::default, |published| published.time());
+                    self.published(next, (id, at), writer.kept().collect());
                     writer.sweep_or_note();
                     self.desk.lock().status.unswept = writer.unswept().cloned();
                 }
@@ -260,14 +261,15 @@ impl Shared {
         }
     }
 
-    fn published(&self, written: Waiting, published: (Id, Time)) {
+    fn published(&self, written: Waiting, published: (Id, Time), kept: Vec<Id>) {
         let Waiting { state, tickets, .. } = written;
         drop(state);
         let mut desk = self.desk.lock();
         desk.writing = None;
         desk.behind_since = desk.waiting.as_ref().map(|waiting| waiting.since);
         let status = &mut desk.status;
-        (status.published, status.failures, status.failure) = (Some(published), 0, None);
+        (status.published, status.kept) = (Some(published), kept);
+        (status.failures, status.failure) = (0, None);
         tickets.into_iter().for_each(|slot| slot.set(Ok(published.0)));
         self.room.notify_all();
     }
@@ -374,6 +376,13 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// A ticket whose answer is there.
+    pub(crate) fn answered(answer: Result<Id>) -> Ticket {
+        let slot = Slot::default();
+        slot.set(answer);
+        Ticket { slot: Arc::new(slot) }
+    }
+
     /// Waits for the answer: which checkpoint holds this state or a newer one.
     ///
     /// `Fenced`: a newer writer has begun. `Closed`. Any other: this very state cannot be written, and why.

@@ -155,6 +155,19 @@ impl Checkpoints {
         SectionReader::open(self.store.clone(), checkpoint, section)
     }
 
+    /// One part of a section that lies in parts, verified; for checking each by itself.
+    ///
+    /// `NotThere`: the section has no such part. `Retired`: the object is gone.
+    pub fn read_part(&self, checkpoint: &Checkpoint, section: &Section, part: u32) -> Result<Bytes> {
+        let stated = section.in_parts().and_then(|(of, parts)| Some((of, parts.get(part as usize)?)));
+        let Some((of, stated)) = stated else {
+            let message = format!("the section has no such part: section={:?} part={part}", section.name);
+            return Err(Error::new(Kind::NotThere, message));
+        };
+        let header = PartHeader { identity: checkpoint.identity, of, ordinal: part };
+        section::read_part(&*self.store, header, stated)
+    }
+
     /// Reads every byte of these checkpoints, what they share once, and says what is wrong with which of them.
     ///
     /// A part that rots spoils every checkpoint that names it, so each of them has the error.

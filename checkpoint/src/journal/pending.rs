@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_wal::{Error, Handle, Result, Ticket};
 use parking_lot::Mutex;
@@ -36,6 +37,15 @@ impl<T> Pending<'_, T> {
         }
     }
 
+    /// Waits so long; comes back if the answer does not hold by then.
+    pub fn wait_for(self, at_most: Duration) -> Result<Result<T>, Self> {
+        match self.behind.as_ref().map(|behind| behind.wait_for(at_most)) {
+            None | Some(Some(Ok(_))) => Ok(Ok(self.answer)),
+            Some(Some(Err(error))) => Ok(Err(self.journal.fail(error))),
+            Some(None) => Err(self),
+        }
+    }
+
     /// Whether waiting would return at once.
     pub fn is_ready(&self) -> bool {
         self.behind.as_ref().is_none_or(|behind| behind.is_ready())
@@ -65,6 +75,24 @@ impl Logged {
         }
         match &*fate {
             Fate::Told(told) => told.clone(),
+            Fate::Open(_) => unreachable!("it was told just now"),
+        }
+    }
+
+    /// Waits for it so long; nothing if it is not known by then.
+    fn wait_for(&self, at_most: Duration) -> Option<Result<Handle>> {
+        let mut fate = self.0.try_lock_for(at_most)?;
+        if let Fate::Open(ticket) = &mut *fate {
+            match ticket.take().expect("a ticket is waited for once").wait_for(at_most) {
+                Ok(told) => *fate = Fate::Told(told),
+                Err(open) => {
+                    *ticket = Some(open);
+                    return None;
+                }
+            }
+        }
+        match &*fate {
+            Fate::Told(told) => Some(told.clone()),
             Fate::Open(_) => unreachable!("it was told just now"),
         }
     }

@@ -8,5 +8,6 @@ mod golden;
 mod histories;
 mod journal;
 mod publishing;
+mod resume;
 mod sharing;
 mod simulation;
