@@ -53,7 +53,7 @@ impl Owner {
         let known = checkpoints.latest(&Held::nothing())?.checkpoint.map(|newest| newest.identity);
         let [a, b, c, d, e, f, g, h, ..] = SystemClock::default().random();
         let identity = known.unwrap_or_else(|| u64::from_le_bytes([a, b, c, d, e, f, g, h]));
-        Ok(Owner { identity, epoch: folder.newest_epoch().map_or(1, |newest| newest + 1) })
+        Ok(Owner { identity, epoch: folder.newest_epoch().map_or(Ok(1), above)? })
     }
 }
 
@@ -136,7 +136,7 @@ impl Writer {
             clock,
             way: Arc::new(way),
             _own: own,
-            next: own_heads.map(|id| id.number + 1).max().unwrap_or(0),
+            next: own_heads.map(|id| id.number).max().map_or(Ok(0), above)?,
             base: None,
             base_inside: BTreeMap::new(),
             shares: false,
@@ -177,7 +177,7 @@ impl Writer {
     pub fn draft(&mut self) -> Result<Draft<'_>> {
         self.still_here()?;
         let id = Id { epoch: self.owner.epoch, number: self.next };
-        self.next += 1;
+        self.next = above(self.next)?;
         Ok(Draft::new(self, id))
     }
 
@@ -304,6 +304,17 @@ impl Writer {
         (self.base, self.base_inside) = (base, BTreeMap::new());
         Ok(())
     }
+}
+
+/// The next number. Names with the greatest one were not put by any writer, who counts from 0.
+fn above(number: u64) -> Result<u64> {
+    number.checked_add(1).ok_or_else(|| {
+        let message = format!(
+            "a file's name has the greatest number that there is, so none comes after it; no writer has put it, remove it: \
+             number={number}"
+        );
+        Error::new(Kind::Invalid, message)
+    })
 }
 
 /// `Fenced` if there is a newer epoch than the owner's.
