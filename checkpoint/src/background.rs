@@ -25,13 +25,13 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 type Write = Box<dyn FnMut(&mut Draft<'_>) -> Result<()> + Send>;
 
 /// A state that is to be checkpointed.
-pub struct State {
+pub struct Captured {
     positions: Vec<(String, Position)>,
     bytes: u64,
     write: Write,
 }
 
-impl State {
+impl Captured {
     /// A state that `write` puts into a draft, with the positions from which its logs have to be replayed.
     ///
     /// `write` runs in another thread, later, and perhaps several times: a store that fails is tried again. It owns what
@@ -41,15 +41,15 @@ impl State {
         positions: &[(&str, Position)],
         bytes: u64,
         write: impl FnMut(&mut Draft<'_>) -> Result<()> + Send + 'static,
-    ) -> State {
+    ) -> Captured {
         let positions = positions.iter().map(|(log, position)| ((*log).to_owned(), *position)).collect();
-        State { positions, bytes, write: Box::new(write) }
+        Captured { positions, bytes, write: Box::new(write) }
     }
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for Captured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "State(bytes={}, positions={:?})", self.bytes, self.positions)
+        write!(f, "Captured(bytes={}, positions={:?})", self.bytes, self.positions)
     }
 }
 
@@ -76,6 +76,8 @@ pub struct Status {
     pub failures: u64,
     /// Why the last try failed, until one succeeds.
     pub failure: Option<Error>,
+    /// The checkpoints that are kept, newest first.
+    pub kept: Vec<Id>,
     /// Why the last sweep left litter, if it did.
     pub unswept: Option<Error>,
 }
@@ -105,7 +107,7 @@ struct Desk {
 
 #[derive(Debug)]
 struct Waiting {
-    state: State,
+    state: Captured,
     tickets: Vec<Arc<Slot>>,
     since: Instant,
 }
@@ -114,8 +116,9 @@ impl Background {
     /// Has `writer` write in a thread of its own. States in memory take no more than `bytes_max`, the one that is being
     /// written and the one that waits together; one that is larger is taken when there is no other.
     pub fn start(writer: Writer, bytes_max: u64) -> Result<Background> {
+        let status = Status { kept: writer.kept().collect(), ..Status::default() };
         let shared = Arc::new(Shared {
-            desk: Mutex::default(),
+            desk: Mutex::new(Desk { status, ..Desk::default() }),
             work: Condvar::new(),
             room: Condvar::new(),
             bytes_max,
@@ -137,7 +140,7 @@ impl Background {
     /// ticket answers in either case. Waits for room while the states would take more than they may.
     ///
     /// `Closed`; `Fenced`: a newer writer has begun.
-    pub fn submit(&self, state: State) -> Result<Ticket> {
+    pub fn submit(&self, state: Captured) -> Result<Ticket> {
         let mut desk = self.shared.desk.lock();
         while desk.writing.is_some_and(|bytes| bytes + state.bytes > self.shared.bytes_max) && !desk.is_over()
         {
@@ -147,7 +150,7 @@ impl Background {
     }
 
     /// The same, but where that would wait, the state is given back.
-    pub fn try_submit(&self, state: State) -> Result<Result<Ticket, State>> {
+    pub fn try_submit(&self, state: Captured) -> Result<Result<Ticket, Captured>> {
         let mut desk = self.shared.desk.lock();
         if desk.writing.is_some_and(|bytes| bytes + state.bytes > self.shared.bytes_max) && !desk.is_over() {
             return Ok(Err(state));
@@ -199,7 +202,7 @@ impl Desk {
 
 impl Shared {
     /// Makes this the state that waits.
-    fn take_in(&self, desk: &mut Desk, state: State) -> Result<Ticket> {
+    fn take_in(&self, desk: &mut Desk, state: Captured) -> Result<Ticket> {
         if let Some(error) = &desk.ended {
             return Err(error.clone());
         }
@@ -227,10 +230,8 @@ impl Shared {
             match write(&mut writer, &mut next.state) {
                 Ok(id) => {
                     back_off = BACK_OFF.0;
-                    self.published(
-                        next,
-                        (id, writer.follows().map_or(Time::default(), |found| found.time())),
-                    );
+                    let at = writer.follows().map_or_else(Time::default, |published| published.time());
+                    self.published(next, (id, at), writer.kept().collect());
                     writer.sweep_or_note();
                     self.desk.lock().status.unswept = writer.unswept().cloned();
                 }
@@ -260,14 +261,15 @@ impl Shared {
         }
     }
 
-    fn published(&self, written: Waiting, published: (Id, Time)) {
+    fn published(&self, written: Waiting, published: (Id, Time), kept: Vec<Id>) {
         let Waiting { state, tickets, .. } = written;
         drop(state);
         let mut desk = self.desk.lock();
         desk.writing = None;
         desk.behind_since = desk.waiting.as_ref().map(|waiting| waiting.since);
         let status = &mut desk.status;
-        (status.published, status.failures, status.failure) = (Some(published), 0, None);
+        (status.published, status.kept) = (Some(published), kept);
+        (status.failures, status.failure) = (0, None);
         tickets.into_iter().for_each(|slot| slot.set(Ok(published.0)));
         self.room.notify_all();
     }
@@ -319,7 +321,7 @@ impl Waiting {
 }
 
 /// One try.
-fn write(writer: &mut Writer, state: &mut State) -> Result<Id> {
+fn write(writer: &mut Writer, state: &mut Captured) -> Result<Id> {
     let positions: Vec<_> = state.positions.iter().map(|(log, position)| (&**log, *position)).collect();
     let attempt = || {
         let mut draft = writer.draft()?.without_keeping_by_name();
@@ -374,6 +376,13 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// A ticket whose answer is there.
+    pub(crate) fn answered(answer: Result<Id>) -> Ticket {
+        let slot = Slot::default();
+        slot.set(answer);
+        Ticket { slot: Arc::new(slot) }
+    }
+
     /// Waits for the answer: which checkpoint holds this state or a newer one.
     ///
     /// `Fenced`: a newer writer has begun. `Closed`. Any other: this very state cannot be written, and why.

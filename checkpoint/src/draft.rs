@@ -273,6 +273,11 @@ impl<'a> Draft<'a> {
 }
 
 impl SectionWriter<'_, '_> {
+    /// What has failed in the draft, if something has.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.draft.failed.clone()
+    }
+
     /// Ends the section.
     pub fn finish(mut self) -> Result<()> {
         self.finished = true;

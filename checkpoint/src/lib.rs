@@ -69,13 +69,15 @@ mod checkpoints;
 mod draft;
 pub mod format;
 mod held;
+pub mod journal;
 mod options;
+pub mod resume;
 mod section;
 mod sweep;
 mod upload;
 mod writer;
 
-pub use background::{Background, State, Status, Ticket};
+pub use background::{Background, Captured, Status, Ticket};
 pub use checkpoint::{Checkpoint, Content, Id, Object, Section};
 pub use checkpoints::{Checkpoints, Latest};
 pub use draft::{Draft, SectionWriter};

@@ -34,6 +34,11 @@ impl SectionReader {
         Ok(SectionReader { store, identity, section: section.clone(), next: 0, current, failed: None })
     }
 
+    /// What has failed, if something has.
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        self.failed.as_ref()
+    }
+
     /// The next piece of the section, or `None` at its end.
     pub fn next_piece(&mut self) -> Result<Option<Bytes>> {
         if let Some(error) = &self.failed {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use headwater_checkpoint::{Background, Draft, State};
+use headwater_checkpoint::{Background, Captured, Draft};
 use headwater_wal::store::sim::{Fault, Op, Sim, When};
 use headwater_wal::store::{Memory, Name, Pages, Store, Survives};
 use headwater_wal::{Kind, Result};
@@ -80,8 +80,10 @@ impl Store for Gated {
 }
 
 /// A state that says one number.
-fn state(number: u64, bytes: u64) -> State {
-    State::new(&at(number), bytes, move |draft: &mut Draft<'_>| draft.write("number", &number.to_le_bytes()))
+fn state(number: u64, bytes: u64) -> Captured {
+    Captured::new(&at(number), bytes, move |draft: &mut Draft<'_>| {
+        draft.write("number", &number.to_le_bytes())
+    })
 }
 
 fn number(store: &Arc<dyn Store>) -> Option<u64> {
@@ -198,13 +200,13 @@ fn a_replaced_writer_answers_every_ticket_and_takes_no_more() {
 fn a_state_that_cannot_be_written_is_given_up_and_the_next_one_is_not() {
     let store: Arc<dyn Store> = Arc::new(Memory::objects());
     let background = Background::start(start(&store, 1), 100).unwrap();
-    let panics = State::new(&at(1), 1, |_: &mut Draft<'_>| panic!("of the application's own"));
+    let panics = Captured::new(&at(1), 1, |_: &mut Draft<'_>| panic!("of the application's own"));
     let error = background.submit(panics).unwrap().wait().unwrap_err();
     assert!(
         error.kind() == Kind::Invalid && error.to_string().contains("of the application's own"),
         "{error}"
     );
-    let keeps = State::new(&at(1), 1, |draft: &mut Draft<'_>| draft.keep("number"));
+    let keeps = Captured::new(&at(1), 1, |draft: &mut Draft<'_>| draft.keep("number"));
     assert_eq!(background.submit(keeps).unwrap().wait().unwrap_err().kind(), Kind::Invalid);
     background.submit(state(3, 1)).unwrap().wait().unwrap();
     assert_eq!(number(&store), Some(3));
@@ -217,7 +219,7 @@ fn sections_are_shared_by_revision_although_states_are_passed_over() {
     let store: Arc<dyn Store> = gated.clone();
     let background = Background::start(start(&store, 1), 100).unwrap();
     let revised = |revision: u64| {
-        State::new(&at(revision), 1, move |draft: &mut Draft<'_>| {
+        Captured::new(&at(revision), 1, move |draft: &mut Draft<'_>| {
             draft.keep_or_write("x", revision, |into| into.write_all(&noise(revision, 100)))
         })
     };
