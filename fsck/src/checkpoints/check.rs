@@ -242,10 +242,11 @@ impl Check {
             what,
             lost: format!("{section} of {}", some(by)),
             remedy: "put the object back from a copy, if there is one, and check again; where there is none, an application \
-                     that still has this section must write it anew in its next checkpoint, for one that keeps it shares \
-                     the damage; one that restores gets an error that says so, and falls back to an older checkpoint"
+                     that runs must write this section anew in its next checkpoint, for one that keeps it shares the damage; \
+                     one that restores gets an error, and has to fall back to a checkpoint that is whole, or to rebuild from \
+                     the logs"
                 .into(),
-            next: Some(format!("wal-inspect checkpoints {} list", self.look.survey.place)),
+            next: by.first().map(|id| format!("wal-inspect checkpoints {} show {id}", self.look.survey.place)),
         }
     }
 
@@ -360,7 +361,7 @@ impl Check {
                        hand, or lost, or pruned by a newer checkpoint that is gone itself"
                     .into(),
                 lost: format!("checkpoint {id}, as one to fall back on"),
-                remedy: String::new(),
+                remedy: "nothing: the newest does without it".into(),
                 next: None,
             });
         }

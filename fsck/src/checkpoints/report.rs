@@ -98,11 +98,7 @@ impl fmt::Display for Report {
         match (self.depth, self.checked.is_empty()) {
             (_, true) => writeln!(f, "    no checkpoint was published yet")?,
             (Depth::Full, _) => {
-                writeln!(
-                    f,
-                    "    {of}: {} bytes of heads and sections were read, all there are",
-                    self.read_bytes
-                )?;
+                writeln!(f, "    {of}, of which every byte was read: {}", self.read_bytes)?;
             }
             (Depth::Quick, _) => {
                 writeln!(f, "    quick: of {of} the heads were read, and of parts the lengths")?;
