@@ -128,6 +128,8 @@ fn a_quick_check_reads_no_part_and_misses_none() {
     let folder = Folder::new();
     folder.flip(&part(NEWEST, 1, 2), 90);
     assert!(check(&folder.store(), Depth::Quick).unwrap().is_sound());
+    let page = check(&folder.store(), Depth::Quick).unwrap().to_string();
+    assert!(page.contains("1-4 is the newest of them, as far as was read"), "{page}");
     let quick = || check(&folder.store(), Depth::Quick).unwrap();
     folder.change(&part(id(3), 1, 2), |bytes| _ = bytes.pop());
     let spoiled = |report: headwater_fsck::checkpoints::Report| -> Vec<u64> {
@@ -315,6 +317,7 @@ fn verify_reads_what_is_named_and_nothing_else() {
     folder.flip(&part(NEWEST, 1, 2), 90);
     let report = verify(&folder.store(), &[id(3), id(2)]).unwrap();
     assert_eq!((report.state(), report.checked().len()), ("clean", 2), "{report}");
+    assert!(report.to_string().contains("all of them are whole, 1-3 is the newest of them"), "{report}");
     let report = verify(&folder.store(), &[NEWEST]).unwrap();
     assert_eq!((report.state(), report.checked()[0].spoiled), ("damaged", 1));
     let error = verify(&folder.store(), &[id(0)]).unwrap_err();
