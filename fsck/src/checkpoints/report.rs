@@ -114,7 +114,7 @@ impl fmt::Display for Report {
         let of = plural(self.checked.len(), "checkpoint");
         match (self.depth, self.checked.is_empty()) {
             (_, true) => writeln!(f, "    no checkpoint was published yet")?,
-            (Depth::Full, _) => writeln!(f, "    every byte of {of} was read: {}", self.read_bytes)?,
+            (Depth::Full, _) => writeln!(f, "    every byte of {of} was read, {} in all", self.read_bytes)?,
             (Depth::Quick, _) => {
                 writeln!(f, "    quick: of {of} the heads were read, and of parts the lengths")?;
             }

@@ -211,6 +211,21 @@ fn a_count_of_billions_in_a_head_that_verifies_is_damage_and_takes_no_memory() {
 }
 
 #[test]
+fn of_two_heads_that_state_a_shared_part_differently_the_older_one_is_damaged() {
+    for field in [4, 8] {
+        let folder = Folder::new();
+        // The last fields of the table: stored length and checksum of the last part of `still`.
+        let table = u32::from_le_bytes(folder.read(&head(id(3)))[56..60].try_into().unwrap()) as usize;
+        folder.forge(id(3), |bytes| bytes[64 + table - field] ^= 1);
+        let report = folder.check();
+        let spoiled: Vec<u64> = report.checked().iter().map(|checked| checked.spoiled).collect();
+        assert_eq!(spoiled, [0, 1, 0], "{report}");
+        assert!(folder.finding().what.contains("other parts of a section than a newer"), "{report}");
+        assert_eq!(verify(&folder.store(), &[id(3)]).unwrap().checked()[0].spoiled, 1);
+    }
+}
+
+#[test]
 fn a_late_head_of_a_replaced_writer_is_dead_and_a_head_that_came_back_is_left_over() {
     let folder = Folder::new();
     let came_back = folder.read(&head(id(2)));
