@@ -119,8 +119,16 @@ impl Checkpoints {
 
     pub(crate) fn latest_among(&self, heads: Vec<Id>, held: &Held) -> Result<Latest> {
         let mut passed_over = Vec::new();
+        // Those that the newest head that can be read is kept with. Others are dead: their parts may be gone, or go yet.
+        let mut kept: Option<Vec<Id>> = None;
         for id in heads.into_iter().rev() {
-            match self.get(id).map_err(Pass::from).and_then(|found| self.usable(found, held)) {
+            let found = self.get(id).map_err(Pass::from).and_then(|found| {
+                match kept.get_or_insert_with(|| [&[id], found.kept()].concat()).contains(&id) {
+                    true => self.usable(found, held),
+                    false => Err(Pass::Over(dead(id))),
+                }
+            });
+            match found {
                 Ok(checkpoint) => return Ok(Latest { checkpoint: Some(checkpoint), passed_over }),
                 Err(Pass::Over(error)) => passed_over.push((id, error)),
                 Err(Pass::Fail(error)) => return Err(error),
@@ -296,6 +304,13 @@ impl From<Error> for Pass {
     fn from(error: Error) -> Pass {
         if is_of_the_thing(&error) { Pass::Over(error) } else { Pass::Fail(error) }
     }
+}
+
+/// Why a head is not taken that a newer one was published without.
+fn dead(id: Id) -> Error {
+    let message =
+        format!("a newer checkpoint was published that is not kept together with it: checkpoint={id}");
+    Error::new(Kind::Retired, message).at(name::head(id).as_str(), 0)
 }
 
 fn is_of_the_thing(error: &Error) -> bool {

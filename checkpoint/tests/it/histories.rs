@@ -1,6 +1,6 @@
 //! Histories in which an earlier version kept what it should not have.
 
-use headwater_checkpoint::{Held, Id};
+use headwater_checkpoint::{Checkpoints, Held, Id};
 use headwater_wal::store::sim::Sim;
 
 use crate::fixture::*;
@@ -23,6 +23,28 @@ fn a_fall_back_passes_over_the_head_that_a_replaced_writer_puts_late() {
         assert_eq!(older.id(), kept);
         publish(&mut heir, 4, &[]).unwrap();
         assert_eq!(heads(&store), ["1-0", "3-0"]);
+    });
+}
+
+#[test]
+fn an_heir_that_finds_a_part_of_the_newest_gone_passes_over_the_head_that_a_replaced_writer_put_late() {
+    on_objects(|store| {
+        let mut old = start(&store, 1);
+        let kept = publish(&mut old, 1, &[("x", Some(&noise(1, 100)))]).unwrap();
+        let mut draft = old.draft().unwrap();
+        let late = draft.id();
+        let mut new = start(&store, 2);
+        publish(&mut new, 2, &[("y", Some(&noise(2, 100)))]).unwrap();
+        let part = names(&store).pop().unwrap();
+        draft.write("x", &noise(3, 100)).unwrap();
+        draft.publish(&at(3)).unwrap_err();
+        store.remove(&part).unwrap();
+        let look = Checkpoints::open(store.clone());
+        let latest = look.latest(&Held::nothing()).unwrap();
+        assert_eq!(latest.checkpoint.unwrap().id(), kept);
+        let passed_over: Vec<Id> = latest.passed_over.iter().map(|(id, _)| *id).collect();
+        assert_eq!(passed_over, [Id { epoch: 2, number: 0 }, late]);
+        assert_eq!(start(&store, 3).follows().unwrap().id(), kept);
     });
 }
 

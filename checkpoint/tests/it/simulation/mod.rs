@@ -5,6 +5,7 @@ mod files;
 mod life;
 mod model;
 mod random;
+mod rot;
 mod section;
 mod sleeping;
 mod tally;
@@ -81,7 +82,17 @@ fn a_small_life_in_a_bucket_survives_every_fault_at_every_operation() {
 
 #[test]
 fn a_writer_that_sleeps_before_any_operation_does_its_heirs_no_harm() {
-    met(sleeping::run, &["writers that slept", "heirs that slept", "publish: Fenced", "fall back"]);
+    met(
+        sleeping::run,
+        &[
+            "writers that slept",
+            "heirs that slept",
+            "publish: Fenced",
+            "fall back",
+            "late puts",
+            "late removes",
+        ],
+    );
 }
 
 #[test]
@@ -146,4 +157,10 @@ fn every_promise_holds_among_two_and_three_writers_that_take_turns() {
             "device: late put: landed",
         ],
     );
+}
+
+#[test]
+fn bytes_that_rot_are_never_handed_out_and_cost_only_the_checkpoints_that_name_them() {
+    let all = ["rotten heads", "rotten parts", "fall back from rot", "restored", "nothing left"];
+    each_seed(rot::run, &all);
 }

@@ -207,6 +207,21 @@ impl World {
         self.model().no_success_went_unseen();
     }
 
+    /// Reads the newest checkpoint beside whoever writes: it is whole, unless a newer one was put meanwhile and it was
+    /// pruned.
+    pub(crate) fn read_beside(&self, process: &Process) {
+        let acked = self.model().newest_acked();
+        let latest = Checkpoints::open(process.store()).latest(&Held::nothing()).expect("a calm device");
+        assert!(latest.passed_over.is_empty(), "nothing had rotted: {:?}", latest.passed_over);
+        let newest = latest.checkpoint.as_ref().map(Checkpoint::id);
+        assert!(newest >= acked, "an acknowledged checkpoint is gone (P1): {acked:?} {newest:?}");
+        match latest.checkpoint.map(|found| self.is_whole(process, &found, false)) {
+            None => {}
+            Some(Ok(())) => self.tally.count("reads beside writers: whole"),
+            Some(Err(error)) => self.tally.count(format!("reads beside writers: {}", error.kind())),
+        }
+    }
+
     /// The names of the late requests that have arrived.
     pub(crate) fn landed(&self) -> BTreeSet<String> {
         let history = self.sim.history();
