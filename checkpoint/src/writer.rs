@@ -29,6 +29,7 @@ use crate::format::name::{self, Origin};
 use crate::format::{self, Claim, TEXT_BYTES_MAX};
 use crate::held::Held;
 use crate::options::Options;
+use crate::sections::Sections;
 use crate::upload::{self, Rate, Way};
 
 /// Whose checkpoints these are, and which writer's.
@@ -247,7 +248,7 @@ impl Writer {
             content: self.options.content.clone(),
             positions: checked(positions)?,
             chain: self.kept().take(keep).collect(),
-            sections,
+            sections: Sections::new(sections).expect("a draft has each name once"),
             head_bytes: 0,
         };
         let bytes = format::encode(&checkpoint, inside)?;
