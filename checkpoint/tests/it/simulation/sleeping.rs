@@ -29,8 +29,8 @@ impl Heir {
     }
 }
 
-pub(crate) fn run(tally: &Tally) {
-    let past = past(false, tally);
+pub(crate) fn run(growing: bool, tally: &Tally) {
+    let past = past(growing, tally);
     let stride = super::number("HEADWATER_STRIDE", 7);
     let mut point = 1;
     while sleeps(&past, point, None, Heir::of(0)) {
@@ -43,7 +43,8 @@ pub(crate) fn run(tally: &Tally) {
             sleeps(&past, point, None, Heir { replaced_at: Some(at), ..Heir::of(1) });
         }
         // Of the sleeper's requests one was under way before, or is from when it wakes.
-        for held in (1 + point % stride..40).step_by(stride as usize) {
+        let requests = if growing { 0 } else { 40 };
+        for held in (1 + point % stride..requests).step_by(stride as usize) {
             for lands_before in 0..4 {
                 let heir = Heir { lands_before: Some(lands_before), ..Heir::of(3) };
                 sleeps(&past, point, Some(held), heir);
@@ -99,6 +100,8 @@ fn tally_late(world: &World) {
 
 fn live(world: &World, how: Heir) {
     let process = world.sim.process();
+    // On a disk somebody removes the lock of a writer that is only asleep; nothing is to depend on it.
+    world.sim.break_lock();
     if let Some(at) = how.replaced_at {
         let visited = world.clone();
         process.before_operation(at, move || {

@@ -28,7 +28,8 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
                     if faulty {
                         plan_faults(&world, &process, &mut random);
                     }
-                    let epoch = world.next_epoch();
+                    let alone = random.one_in(4).then(|| world.epoch_alone(&process)).flatten();
+                    let epoch = alone.unwrap_or_else(|| world.next_epoch());
                     match world.start_in(&process, epoch) {
                         Ok(mut life) => {
                             world.tally.count("lives beside others");

@@ -98,6 +98,15 @@ impl World {
         epoch
     }
 
+    /// The epoch of a writer that has no log; another one may be given the same.
+    pub(crate) fn epoch_alone(&self, process: &Process) -> Option<u64> {
+        let owner = Owner::alone(&Checkpoints::open(process.store()));
+        let epoch = owner.inspect_err(|error| self.explained(error)).ok()?.epoch;
+        self.tally.count("writers without a log");
+        self.model().epochs.insert(epoch);
+        Some(epoch)
+    }
+
     /// A crash, a fault or another writer explains this error; damage it never explains (P4), and a call that was right
     /// is never `Invalid`.
     pub(crate) fn explained(&self, error: &Error) {
