@@ -7,6 +7,7 @@ use headwater_wal::store::Name;
 use headwater_wal::{Position, Time};
 
 use crate::format::name::{self, Origin};
+use crate::sections::Sections;
 
 /// Which checkpoint: the greatest is the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,7 +112,7 @@ pub struct Checkpoint {
     pub(crate) content: Content,
     pub(crate) positions: Vec<(String, Position)>,
     pub(crate) chain: Vec<Id>,
-    pub(crate) sections: Vec<Section>,
+    pub(crate) sections: Sections,
     /// The length of the head.
     pub(crate) head_bytes: u64,
 }
@@ -164,7 +165,7 @@ impl Checkpoint {
 
     /// The section of that name.
     pub fn section(&self, name: &str) -> Option<&Section> {
-        self.sections.iter().find(|section| section.name == name)
+        self.sections.get(name)
     }
 
     /// The length of all sections.

@@ -73,6 +73,7 @@ pub mod journal;
 mod options;
 pub mod resume;
 mod section;
+mod sections;
 mod sweep;
 mod upload;
 mod writer;

@@ -1,19 +1,17 @@
 //! Checking checkpoints: everything that a look finds, and what each finding means for whoever owns the data.
 
 use std::collections::{BTreeMap, HashSet};
-use std::error::Error as _;
 use std::sync::Arc;
 
 use headwater_checkpoint::{Checkpoint, Checkpoints, Id, Object, Section};
 use headwater_wal::store::Store;
 use headwater_wal::{Depth, Error, Kind, Result};
 
+use super::look::{Look, NAMED_MAX, Named, Origin, look, origin};
 use super::report::{Checked, Report};
-use super::survey::{Head, Look, NAMED_MAX, Origin, State, look, origin};
+use super::survey::{Head, State};
+use super::told::{self, BadSection};
 use crate::{Finding, Severity};
-
-/// So many checkpoints are named in a text.
-const NAMED_IN_TEXT_MAX: usize = 10;
 
 /// Checks the folder of checkpoints at a store's root: all that count, what they share once.
 ///
@@ -123,48 +121,9 @@ impl Check {
             let Some(error) = wrong else { continue };
             self.spoil(&[id]);
             match error.kind() {
-                Kind::Unsupported => {
-                    self.find(Severity::Unsupported, |check| check.unsupported(&error, &[id]))
-                }
-                _ => self.find(Severity::Damaged, |check| check.damaged_head(id, &error)),
+                Kind::Unsupported => self.find(Severity::Unsupported, |_| told::unsupported(&error, &[id])),
+                _ => self.find(Severity::Damaged, |check| told::damaged_head(&check.look.survey, id, &error)),
             }
-        }
-    }
-
-    fn damaged_head(&self, id: Id, error: &Error) -> Finding {
-        let newest = self.look.survey.newest;
-        let without = match newest {
-            Some(newest) if newest > id => {
-                "without one it takes no more than room, and is swept once it is kept no longer".to_owned()
-            }
-            Some(newest) => format!(
-                "without one it is passed over, and {newest} is restored from, for as long as the logs hold what that one \
-                 needs"
-            ),
-            None => NOTHING_LEFT.to_owned(),
-        };
-        Finding {
-            severity: Severity::Damaged,
-            file: Some(Object::Head(id).name().to_string()),
-            offset: error.site().map(|site| site.offset),
-            range: None,
-            what: words(error),
-            lost: format!("checkpoint {id}"),
-            remedy: format!("put the object back from a copy, if there is one, and check again; {without}"),
-            next: Some(format!("wal-inspect checkpoints {} list", self.look.survey.place)),
-        }
-    }
-
-    fn unsupported(&self, error: &Error, ids: &[Id]) -> Finding {
-        Finding {
-            severity: Severity::Unsupported,
-            file: error.site().map(|site| site.name.clone()),
-            offset: error.site().map(|site| site.offset),
-            range: None,
-            what: words(error),
-            lost: format!("nothing: {} cannot be read by this release", some(ids)),
-            remedy: "use the release that wrote it; do not remove it, for what older checkpoints need may be retired".into(),
-            next: None,
         }
     }
 
@@ -185,20 +144,19 @@ impl Check {
             let by = self.checked(&self.look.named[&of].by);
             self.spoil(&by);
             self.find(Severity::Damaged, |check| {
-                let name = part(of, ordinal);
-                let found = check.store.read(&Object::name(&name), 0..1);
-                let (file, what) = match found {
-                    Ok(_) => (name.name().to_string(), "a part that is not as long as its head says"),
-                    Err(_) => (format!("{} (missing)", name.name()), "a part is missing"),
+                let name = part(of, ordinal).name();
+                let (file, what) = match check.store.read(&name, 0..1) {
+                    Ok(_) => (name.to_string(), "a part that is not as long as its head says"),
+                    Err(_) => (format!("{name} (missing)"), "a part is missing"),
                 };
-                check.bad_part(file, None, what.to_owned(), check.section_name(of, &by), &by)
+                let section = check.section_name(of, &by);
+                let bad = BadSection { file, offset: None, what: what.to_owned(), section, of: &by };
+                told::bad_section(&check.look.survey, bad)
             });
         }
         // Of two heads that differ about the same parts the older one is wrong about them.
         let differs = |head: &&Head| {
-            let names = |named: &super::survey::Named| {
-                named.by.contains(&head.id) && named.parts.iter().any(|p| !p.2)
-            };
+            let names = |named: &Named| named.by.contains(&head.id) && named.parts.iter().any(|p| !p.2);
             self.ids.contains(&head.id)
                 && head.stated.is_some()
                 && head.wrong.is_some()
@@ -208,7 +166,7 @@ impl Check {
         for Head { id, wrong, .. } in differing {
             let Some(error) = wrong else { continue };
             self.spoil(&[id]);
-            self.find(Severity::Damaged, |check| check.damaged_head(id, &error));
+            self.find(Severity::Damaged, |check| told::damaged_head(&check.look.survey, id, &error));
         }
     }
 
@@ -223,30 +181,6 @@ impl Check {
                 .is_some_and(|(found, _)| found == of)
         };
         checkpoint.sections().iter().find(is).map(|section| section.name().to_owned())
-    }
-
-    fn bad_part(
-        &self,
-        file: String,
-        offset: Option<u64>,
-        what: String,
-        section: Option<String>,
-        by: &[Id],
-    ) -> Finding {
-        let section = section.map_or("a section".to_owned(), |name| format!("section {name:?}"));
-        Finding {
-            severity: Severity::Damaged,
-            file: Some(file),
-            offset,
-            range: None,
-            what,
-            lost: format!("{section} of {}", some(by)),
-            remedy: "put the object back from a copy, if there is one, and check again; where there is none, an application \
-                     that still has this section must write it anew in its next checkpoint, for one that keeps it shares \
-                     the damage; one that restores gets an error that says so, and falls back to an older checkpoint"
-                .into(),
-            next: Some(format!("wal-inspect checkpoints {} list", self.look.survey.place)),
-        }
     }
 
     /// Reads every section of what is checked, newest first, what is shared once.
@@ -300,6 +234,9 @@ impl Check {
         section: &Section,
         of: Origin,
     ) -> Result<()> {
+        if section.objects().count() != self.look.named[&of].parts.len() {
+            return Ok(()); // A newer head states it otherwise, which is told already.
+        }
         for ordinal in 0..self.look.named[&of].parts.len() {
             let (bytes, _, there) = self.look.named[&of].parts[ordinal];
             if !there {
@@ -332,16 +269,20 @@ impl Check {
             Kind::Damaged | Kind::Retired => {
                 self.spoil(&by);
                 self.find(Severity::Damaged, |check| {
-                    let (file, offset) = match error.site() {
-                        Some(site) => (site.name.clone(), Some(site.offset)),
-                        None => (String::new(), None),
+                    let site = error.site();
+                    let bad = BadSection {
+                        file: site.map(|site| site.name.clone()).unwrap_or_default(),
+                        offset: site.map(|site| site.offset),
+                        what: told::words(&error),
+                        section: Some(section.name().to_owned()),
+                        of: &by,
                     };
-                    check.bad_part(file, offset, words(&error), Some(section.name().to_owned()), &by)
+                    told::bad_section(&check.look.survey, bad)
                 });
             }
             Kind::Unsupported => {
                 self.spoil(&by);
-                self.find(Severity::Unsupported, |check| check.unsupported(&error, &by));
+                self.find(Severity::Unsupported, |_| told::unsupported(&error, &by));
             }
             _ => return Err(error),
         }
@@ -351,53 +292,22 @@ impl Check {
     /// Heads and parts that nobody needs any more, and kept ones that are not there.
     fn kept_no_longer(&mut self) {
         for id in self.look.survey.gone.clone() {
-            self.find(Severity::Lost, |_| Finding {
-                severity: Severity::Lost,
-                file: Some(format!("{} (missing)", Object::Head(id).name())),
-                offset: None,
-                range: None,
-                what: "the newest checkpoint was to be kept together with this one, which is not there: it was removed by \
-                       hand, or lost, or pruned by a newer checkpoint that is gone itself"
-                    .into(),
-                lost: format!("checkpoint {id}, as one to fall back on"),
-                remedy: String::new(),
-                next: None,
-            });
+            self.find(Severity::Lost, |_| told::gone(id));
         }
-        let beside = |head: &&Head| !head.state.counts();
-        let beside: Vec<(Id, State)> =
-            self.look.survey.heads.iter().filter(beside).map(|head| (head.id, head.state)).collect();
+        let beside = self.look.survey.heads.iter().filter(|head| !head.state.counts());
+        let beside: Vec<(Id, State)> = beside.map(|head| (head.id, head.state)).collect();
         for (id, state) in beside {
-            let what = match state {
-                State::Dead => {
-                    "is not among those that the newest checkpoint keeps: its writer was replaced, or it was passed over"
-                }
-                _ => "is kept no longer, and not removed yet",
-            };
-            self.find(Severity::SetAside, |_| set_aside(Object::Head(id).name().to_string(), what.into()));
+            self.find(Severity::SetAside, |_| told::beside(id, state));
         }
         let litter = self.look.survey.litter;
         if litter.count > 0 {
-            let what = format!(
-                "{} objects of {} bytes that no checkpoint that counts is known to name",
-                litter.count, litter.bytes
-            );
-            self.find(Severity::SetAside, |_| set_aside(Object::PARTS.into(), what));
+            self.find(Severity::SetAside, |_| told::litter(litter));
         }
     }
 
     fn foreign(&mut self) {
         for name in self.look.survey.foreign.clone() {
-            self.find(Severity::Foreign, |_| Finding {
-                severity: Severity::Foreign,
-                file: Some(name),
-                offset: None,
-                range: None,
-                what: "not of checkpoints; it was neither opened nor changed".into(),
-                lost: String::new(),
-                remedy: "move it away, if nobody needs it here".into(),
-                next: None,
-            });
+            self.find(Severity::Foreign, |_| told::foreign(name));
         }
         if self.look.survey.foreign_count > 0 {
             self.counts.insert(Severity::Foreign, self.look.survey.foreign_count);
@@ -405,49 +315,6 @@ impl Check {
     }
 }
 
-const NOTHING_LEFT: &str = "without one there is no checkpoint left to restore from, and the state has to be rebuilt from \
-                            the logs, if they still hold everything";
-
-fn set_aside(file: String, what: String) -> Finding {
-    Finding {
-        severity: Severity::SetAside,
-        file: Some(file),
-        offset: None,
-        range: None,
-        what,
-        lost: String::new(),
-        remedy: "nothing: the writer of checkpoints sweeps it after the next one; if it stays, `Writer::unswept` says why"
-            .into(),
-        next: None,
-    }
-}
-
 fn part(of: Origin, ordinal: u32) -> Object {
     Object::Part { of: of.0, section: of.1, part: ordinal }
-}
-
-/// An error without its kind and its place, which a finding has by themselves, and with what caused it.
-fn words(error: &Error) -> String {
-    let mut text = error.to_string();
-    if let Some(site) = error.site() {
-        let place = format!(" file={} offset={}", site.name, site.offset);
-        text.truncate(text.strip_suffix(place.as_str()).map_or(text.len(), str::len));
-    }
-    let mut text = text.strip_prefix(&format!("{}: ", error.kind())).unwrap_or(&text).to_owned();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-fn some(ids: &[Id]) -> String {
-    let named: Vec<String> = ids.iter().take(NAMED_IN_TEXT_MAX).map(Id::to_string).collect();
-    let more = match ids.len().saturating_sub(NAMED_IN_TEXT_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let what = if ids.len() == 1 { "checkpoint" } else { "checkpoints" };
-    format!("{what} {}{more}", named.join(", "))
 }

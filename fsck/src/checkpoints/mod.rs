@@ -24,9 +24,11 @@
 
 mod check;
 mod find;
+mod look;
 mod needs;
 mod report;
 mod survey;
+mod told;
 
 pub use check::{check, verify};
 pub use find::{FOLDER, is_below, is_here};

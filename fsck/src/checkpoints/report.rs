@@ -81,6 +81,23 @@ impl Report {
     }
 }
 
+impl Report {
+    /// In words, which of those that were checked are whole.
+    fn whole(&self) -> Option<String> {
+        let of = self.checked.len();
+        let whole = self.checked.iter().filter(|checked| checked.spoiled == 0).count();
+        Some(match (self.restorable(), of) {
+            (_, 0) => return None,
+            (Some(id), 1) => format!("{id} is whole"),
+            (Some(id), of) if whole == of => format!("all of them are whole, {id} is the newest of them"),
+            (Some(id), _) if whole == 1 => format!("only {id} is whole"),
+            (Some(id), of) => format!("{whole} of {of} are whole, {id} is the newest of these"),
+            (None, 1) => "it is not whole".into(),
+            (None, _) => "none of them is whole".into(),
+        })
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let survey = &self.survey;
@@ -97,24 +114,14 @@ impl fmt::Display for Report {
         let of = plural(self.checked.len(), "checkpoint");
         match (self.depth, self.checked.is_empty()) {
             (_, true) => writeln!(f, "    no checkpoint was published yet")?,
-            (Depth::Full, _) => {
-                writeln!(
-                    f,
-                    "    {of}: {} bytes of heads and sections were read, all there are",
-                    self.read_bytes
-                )?;
-            }
+            (Depth::Full, _) => writeln!(f, "    every byte of {of} was read, {} in all", self.read_bytes)?,
             (Depth::Quick, _) => {
                 writeln!(f, "    quick: of {of} the heads were read, and of parts the lengths")?;
             }
         }
-        match (self.restorable(), self.checked.last()) {
-            (Some(whole), Some(last)) if whole == last.id => {
-                writeln!(f, "    the newest is {whole}, and it is whole")?;
-            }
-            (Some(whole), _) => writeln!(f, "    the newest that is whole is {whole}")?,
-            (None, Some(_)) => writeln!(f, "    none of them is whole")?,
-            (None, None) => {}
+        if let Some(whole) = self.whole() {
+            let so_far = if self.depth == Depth::Quick { ", as far as was read" } else { "" };
+            writeln!(f, "    {whole}{so_far}")?;
         }
         for finding in &self.findings {
             writeln!(f, "\n{finding}")?;

@@ -251,6 +251,10 @@ fn check_of_a_root_checks_the_checkpoints_and_every_log_and_one_against_the_othe
     assert!(page.contains(&format!("checkpoint {beyond}")), "{page}");
     folder.delete(&head(beyond));
     assert_eq!(code(&["check", folder.root()]), 0);
+    let name = part(NEWEST, 1, 2);
+    folder.flip(&name, 90);
+    assert_eq!(verdicts(4), ["damaged", "clean"]);
+    folder.flip(&name, 90);
     let segment = std::fs::read_dir(folder.path.parent().unwrap().join("journal")).unwrap();
     let segment =
         segment.map(|entry| entry.unwrap().path()).find(|path| path.to_str().unwrap().ends_with(".wal"));

@@ -283,8 +283,7 @@ fn whatever_the_journal_says_gives_findings_and_no_panic() {
         };
         let store: Arc<dyn Store> = Arc::new(Memory::growing());
         let log = Log::open(store.clone(), Options::default()).unwrap().start(Position::START).unwrap();
-        let mut number = 0_u64;
-        for _ in 0..100 {
+        for number in 0..100_u64 {
             let mut bytes = match next(4) {
                 0 => real[next(real.len())].clone(),
                 _ => real[(number as usize).min(real.len() - 1)].clone(),
@@ -297,7 +296,6 @@ fn whatever_the_journal_says_gives_findings_and_no_panic() {
                 }
                 _ => {}
             }
-            number += 1;
             drop(log.append_kind(event::RECORD_KIND, Time(0), bytes).unwrap());
         }
         log.close().unwrap();

@@ -8,6 +8,12 @@ use crate::hostile::is_plain;
 use crate::journal_root::*;
 use crate::program::{code, json, lines, run, snapshot};
 
+impl Place {
+    fn text(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+}
+
 /// Every verb, in every form that reads differently.
 const VERBS: [&[&str]; 10] = [
     &["journal", "."],

@@ -125,10 +125,6 @@ impl Place {
         Root::local(&self.path)
     }
 
-    pub(crate) fn text(&self) -> &str {
-        self.path.to_str().unwrap()
-    }
-
     pub(crate) fn journal(&self) -> PathBuf {
         self.path.join("journal")
     }

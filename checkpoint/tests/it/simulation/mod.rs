@@ -5,6 +5,7 @@ mod files;
 mod life;
 mod model;
 mod random;
+mod rot;
 mod section;
 mod sleeping;
 mod tally;
@@ -81,7 +82,21 @@ fn a_small_life_in_a_bucket_survives_every_fault_at_every_operation() {
 
 #[test]
 fn a_writer_that_sleeps_before_any_operation_does_its_heirs_no_harm() {
-    met(sleeping::run, &["writers that slept", "heirs that slept", "publish: Fenced", "fall back"]);
+    let all = [
+        "writers that slept",
+        "heirs that slept",
+        "publish: Fenced",
+        "fall back",
+        "late puts",
+        "late removes",
+    ];
+    met(|tally| sleeping::run(false, tally), &all);
+}
+
+#[test]
+fn a_writer_that_sleeps_on_a_disk_while_its_lock_is_taken_away_does_its_heirs_no_harm() {
+    let all = ["writers that slept", "heirs that slept", "publish: Fenced", "fall back"];
+    met(|tally| sleeping::run(true, tally), &all);
 }
 
 #[test]
@@ -139,6 +154,7 @@ fn every_promise_holds_among_two_and_three_writers_that_take_turns() {
         turns::run,
         &[
             "lives beside others",
+            "writers without a log",
             "starts beside others: fenced",
             "starts beside others: locked",
             "publish: Acked",
@@ -146,4 +162,10 @@ fn every_promise_holds_among_two_and_three_writers_that_take_turns() {
             "device: late put: landed",
         ],
     );
+}
+
+#[test]
+fn bytes_that_rot_are_never_handed_out_and_cost_only_the_checkpoints_that_name_them() {
+    let all = ["rotten heads", "rotten parts", "fall back from rot", "restored", "nothing left"];
+    each_seed(rot::run, &all);
 }

@@ -19,68 +19,89 @@ struct Heir {
     falls_back: bool,
     /// Has an heir of its own, before this operation.
     replaced_at: Option<u64>,
+    /// What the sleeper has under way arrives before the checkpoint of this number.
+    lands_before: Option<u64>,
 }
 
-pub(crate) fn run(tally: &Tally) {
-    let past = past(false, tally);
-    for late in [None, Some(Fault::Held)] {
-        for (checkpoints, falls_back) in [(0, false), (1, false), (5, false), (1, true), (5, true)] {
-            let mut point = 1;
-            while sleeps(&past, point, late, Heir { checkpoints, falls_back, replaced_at: None }) {
-                point += 1;
-            }
-        }
+impl Heir {
+    fn of(checkpoints: u64) -> Heir {
+        Heir { checkpoints, falls_back: false, replaced_at: None, lands_before: None }
     }
-    // The heir sleeps too: at each operation of its own, within each one of the first.
-    let mut point = 1;
+}
+
+pub(crate) fn run(growing: bool, tally: &Tally) {
+    let past = past(growing, tally);
     let stride = super::number("HEADWATER_STRIDE", 7);
-    while sleeps(&past, point, None, Heir { checkpoints: 1, falls_back: false, replaced_at: None }) {
+    let mut point = 1;
+    while sleeps(&past, point, None, Heir::of(0)) {
+        for checkpoints in [1, 5] {
+            sleeps(&past, point, None, Heir::of(checkpoints));
+            sleeps(&past, point, None, Heir { falls_back: true, ..Heir::of(checkpoints) });
+        }
+        // The heir sleeps too: at each operation of its own, within each one of the first.
         for at in (1 + point % stride..80).step_by(stride as usize) {
-            sleeps(&past, point, None, Heir { checkpoints: 1, falls_back: false, replaced_at: Some(at) });
+            sleeps(&past, point, None, Heir { replaced_at: Some(at), ..Heir::of(1) });
+        }
+        // Of the sleeper's requests one was under way before, or is from when it wakes.
+        let requests = if growing { 0 } else { 40 };
+        for held in (1 + point % stride..requests).step_by(stride as usize) {
+            for lands_before in 0..4 {
+                let heir = Heir { lands_before: Some(lands_before), ..Heir::of(3) };
+                sleeps(&past, point, Some(held), heir);
+            }
         }
         point += 1;
     }
 }
 
 /// Whether there is such a point.
-fn sleeps(past: &World, point: u64, late: Option<Fault>, heir: Heir) -> bool {
+fn sleeps(past: &World, point: u64, held: Option<u64>, heir: Heir) -> bool {
     let world = past.fork(point);
     let mut met = false;
-    world.replayable(&format!("asleep at {point}, late {late:?}, {heir:?}"), || {
+    world.replayable(&format!("asleep at {point}, held {held:?}, {heir:?}"), || {
         let process = world.sim.process();
-        if let Some(fault) = late {
-            // The request before which it falls asleep is one that arrives when it wakes.
-            world.sim.plan(When::nth(point).by(&process).of(Op::Put).of(Op::Remove), fault);
+        if let Some(nth) = held {
+            world.sim.plan(When::nth(nth).by(&process).of(Op::Put).of(Op::Remove), Fault::Held);
         }
         let visited = world.clone();
-        let when =
-            if late.is_some() { When::nth(point).of(Op::Put).of(Op::Remove) } else { When::nth(point) };
-        process.before(when, move || {
+        process.before_operation(point, move || {
             visited.tally.count("writers that slept");
             visited.guarded(|world| live(world, heir));
         });
         let epoch = world.next_epoch();
         let started = world.start_in(&process, epoch);
+        met = world.model().is_replaced(epoch);
         if let Ok(mut life) = started {
             script(&mut life);
             met = world.model().is_replaced(epoch);
             if met {
                 let last = life.checkpoint(&[("a", How::Keep), ("z", How::Write(70))], Then::Publish);
                 assert!(last.is_none(), "a replaced one reports no success (P5)");
-                assert!(life.writer.draft().is_err(), "it was told that it was replaced");
+                let told = life.writer.draft().is_err();
+                assert!(told || held.is_some(), "it was told that it was replaced");
             }
-        } else {
-            met = world.model().is_replaced(epoch);
         }
         world.honest();
         world.look_around();
         the_last_word(&world);
+        tally_late(&world);
     });
     met
 }
 
+fn tally_late(world: &World) {
+    if world.sim.events().contains_key("late put: landed") {
+        world.tally.count("late puts");
+    }
+    if world.sim.events().contains_key("late remove: landed") {
+        world.tally.count("late removes");
+    }
+}
+
 fn live(world: &World, how: Heir) {
     let process = world.sim.process();
+    // On a disk somebody removes the lock of a writer that is only asleep; nothing is to depend on it.
+    world.sim.break_lock();
     if let Some(at) = how.replaced_at {
         let visited = world.clone();
         process.before_operation(at, move || {
@@ -97,6 +118,10 @@ fn live(world: &World, how: Heir) {
         heir.fall_back();
     }
     for number in 0..how.checkpoints {
+        if how.lands_before == Some(number) {
+            world.sim.land_all();
+            world.look_around();
+        }
         let keep = [("a", How::Keep), ("s", How::Keep), ("c", How::Keep), ("d", How::Keep)];
         let fresh = ["f", "g"][number as usize % 2];
         heir.checkpoint(&[&keep[..], &[(fresh, How::Write(66))]].concat(), Then::Publish);

@@ -1,4 +1,4 @@
-//! Two and three writers at once, that change places at any operation of the device.
+//! Two and three writers at once and a reader, that change places at any operation of the device.
 
 use headwater_wal::store::sim::{Actor, Process, Random};
 
@@ -20,7 +20,7 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
             past.leave();
         }
         let faulty = random.coin();
-        let actors = (0..2 + random.below(2)).map(|_| {
+        let writers = (0..2 + random.below(2)).map(|_| {
             let (world, mut random) = (world.clone(), Random::new(random.draw()));
             Box::new(move |process: Process| {
                 let mut process = process;
@@ -28,7 +28,8 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
                     if faulty {
                         plan_faults(&world, &process, &mut random);
                     }
-                    let epoch = world.next_epoch();
+                    let alone = random.one_in(4).then(|| world.epoch_alone(&process)).flatten();
+                    let epoch = alone.unwrap_or_else(|| world.next_epoch());
                     match world.start_in(&process, epoch) {
                         Ok(mut life) => {
                             world.tally.count("lives beside others");
@@ -44,7 +45,10 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
                 process.kill();
             }) as Actor<'_>
         });
-        world.sim.take_turns(actors.collect());
+        let mut actors: Vec<Actor<'_>> = writers.collect();
+        let (reads, reader) = (random.below(6), world.clone());
+        actors.push(Box::new(move |process| (0..reads).for_each(|_| reader.read_beside(&process))));
+        world.sim.take_turns(actors);
         the_last_word(&world);
     });
     tally.device(&world.sim);

@@ -98,6 +98,15 @@ impl World {
         epoch
     }
 
+    /// The epoch of a writer that has no log; another one may be given the same.
+    pub(crate) fn epoch_alone(&self, process: &Process) -> Option<u64> {
+        let owner = Owner::alone(&Checkpoints::open(process.store()));
+        let epoch = owner.inspect_err(|error| self.explained(error)).ok()?.epoch;
+        self.tally.count("writers without a log");
+        self.model().epochs.insert(epoch);
+        Some(epoch)
+    }
+
     /// A crash, a fault or another writer explains this error; damage it never explains (P4), and a call that was right
     /// is never `Invalid`.
     pub(crate) fn explained(&self, error: &Error) {
@@ -205,6 +214,21 @@ impl World {
         assert!(wrong.is_empty(), "their writer was told that they are not there: {wrong:?}");
         assert_eq!(before, count(), "looking changed the medium (P7)");
         self.model().no_success_went_unseen();
+    }
+
+    /// Reads the newest checkpoint beside whoever writes: it is whole, unless a newer one was put meanwhile and it was
+    /// pruned.
+    pub(crate) fn read_beside(&self, process: &Process) {
+        let acked = self.model().newest_acked();
+        let latest = Checkpoints::open(process.store()).latest(&Held::nothing()).expect("a calm device");
+        assert!(latest.passed_over.is_empty(), "nothing had rotted: {:?}", latest.passed_over);
+        let newest = latest.checkpoint.as_ref().map(Checkpoint::id);
+        assert!(newest >= acked, "an acknowledged checkpoint is gone (P1): {acked:?} {newest:?}");
+        match latest.checkpoint.map(|found| self.is_whole(process, &found, false)) {
+            None => {}
+            Some(Ok(())) => self.tally.count("reads beside writers: whole"),
+            Some(Err(error)) => self.tally.count(format!("reads beside writers: {}", error.kind())),
+        }
     }
 
     /// The names of the late requests that have arrived.
