@@ -10,6 +10,9 @@ use super::kept::Kept;
 use super::reading::Journal;
 use crate::find;
 
+/// An explanation is begun again while the driver goes on under it.
+const TRIES: u32 = 5;
+
 /// What holds a log's segments.
 #[derive(Clone, Debug)]
 pub struct Explanation {
@@ -29,8 +32,18 @@ pub struct Explanation {
 
 /// Explains the journal of a root, or a receiver's log in it, if everything older than `before` is to go.
 ///
-/// `NotThere`: there is no such log.
+/// `NotThere`: there is no such log. `Unavailable`: a driver at work goes on faster than it can be looked at.
 pub fn explain(root: &Root, receiver: Option<(u32, u32)>, before: Time) -> Result<Explanation> {
+    for _ in 1..TRIES {
+        match once(root, receiver, before) {
+            Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Retired) => {}
+            other => return other,
+        }
+    }
+    once(root, receiver, before)
+}
+
+fn once(root: &Root, receiver: Option<(u32, u32)>, before: Time) -> Result<Explanation> {
     let journal = Journal::of(root)?;
     let reading = journal.read_newest()?;
     let known = reading.state();
