@@ -280,7 +280,7 @@ impl SectionWriter<'_, '_> {
             draft.inside.push(bytes);
             Lies::Inside { codec, stored, stored_check, check }
         } else {
-            if raw.len() > 0 {
+            if !raw.is_empty() {
                 self.cut()?;
             }
             // What each part came to is filled in once all are put.
