@@ -9,22 +9,30 @@ mod rounds;
 mod sections;
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use rustix::fs::Advice;
 
 pub use beside::{Beside, Pace};
 pub use by_hand::{ByHand, Shape, replace_small};
-pub use memory::anonymous_peak;
+pub use memory::{anonymous_bytes, anonymous_peak};
 pub use ours::{Ours, Written};
 pub use report::Plan;
 pub use rounds::{Rounds, quantile};
 pub use sections::Sections;
 
-/// Waits until the disk has what was written or removed before, so that no measurement pays for another.
-pub fn settle(folder: &Path) {
-    let folder = File::open(folder).expect("a folder to bench in");
-    rustix::fs::syncfs(&folder).expect("a sync of the file system");
+/// Gives every measurement the same beginning: the disk has what was written or removed before, and the page cache can
+/// have so many bytes of memory without asking for them. A virtual machine that returns free memory pays dearly for each
+/// page that it takes again, so whoever writes just after much was removed would seem to be several times as fast.
+pub fn settle(folder: &Path, bytes: u64) {
+    let sync = File::open(folder).expect("a folder to bench in");
+    rustix::fs::syncfs(&sync).expect("a sync of the file system");
+    let mut file = tempfile::tempfile_in(folder).expect("a file");
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..bytes.div_ceil(zeros.len() as u64) {
+        file.write_all(&zeros).expect("a write");
+    }
 }
 
 /// Drops what the page cache has of all files in a folder and below.
@@ -133,6 +141,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(50));
             std::hint::black_box(&held);
         };
-        assert!(anonymous_peak(held).1 >= 60 << 20);
+        let before = anonymous_bytes();
+        assert!(anonymous_peak(held).1 >= before + (60 << 20));
     }
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use headwater_checkpoint::Options;
 
-use super::{Beside, ByHand, Ours, Pace, Rounds, Sections, Shape, anonymous_peak, quantile, settle};
+use super::{
+    Beside, ByHand, Ours, Pace, Rounds, Sections, Shape, anonymous_bytes, anonymous_peak, quantile, settle,
+};
 
 /// What is run, and how large.
 #[derive(Clone, Debug)]
@@ -62,17 +64,18 @@ impl Plan {
     }
 }
 
-/// The first part, so that nothing that ran before has left memory to use again.
+/// The first part, so that nothing that ran before has left memory to use again. What writing leaves for restoring is
+/// counted as restoring's too.
 fn memory(plan: &Plan) -> String {
     let sections = Sections::records(plan.sections, plan.section_bytes);
+    let before = anonymous_bytes();
     let mut ours = Ours::start(&plan.dir, Options::default()).expect("a writer");
     let (_, write) = anonymous_peak(|| ours.write(&sections, |_| true).expect("a checkpoint"));
     let (_, restore) = anonymous_peak(|| ours.restore().expect("a checkpoint"));
+    let [write, restore] = [write, restore].map(|peak| peak.saturating_sub(before) as f64 / MIB);
     format!(
-        "{}: anonymous memory at most {:.1} MiB more while written, {:.1} MiB more while restored\n",
-        plan.sizes(),
-        write as f64 / MIB,
-        restore as f64 / MIB
+        "{}: anonymous memory beside the sections, while written: {write:.1} MiB; while restored: {restore:.1} MiB\n",
+        plan.sizes()
     )
 }
 
@@ -96,22 +99,23 @@ fn large(plan: &Plan, mut sections: Sections) -> String {
     let rate = |took: Duration| all as f64 / MIB / took.as_secs_f64();
     for _ in 0..plan.rounds {
         let mut ours = Ours::start(&plan.dir, Options::default()).expect("a writer");
-        settle(&plan.dir);
+        settle(&plan.dir, sections.bytes());
         let first = ours.write(&sections, |_| true).expect("a checkpoint");
         rounds.add("first", rate(first.took));
         warm_and_cold(&mut rounds, "restore", rate, || ours.cool(), || ours.restore().expect("a checkpoint"));
         sections.change_a_little();
-        settle(&plan.dir);
+        settle(&plan.dir, sections.bytes());
         let one = ours.write(&sections, |number| number == plan.sections / 2).expect("a checkpoint");
-        rounds.add("one changed", rate(one.took));
-        settle(&plan.dir);
+        rounds.add("first, seconds", first.took.as_secs_f64());
+        rounds.add("one changed, seconds", one.took.as_secs_f64());
+        settle(&plan.dir, sections.bytes());
         let every = ours.write(&sections, |_| true).expect("a checkpoint");
         rounds.add("every one changed", rate(every.took));
         stored = [first, one, every].map(|written| written.stored_bytes);
         drop(ours);
         for (name, shape, threads) in BY_HAND {
             let mut by_hand = ByHand::new(&plan.dir, shape);
-            settle(&plan.dir);
+            settle(&plan.dir, sections.bytes());
             rounds.add(name, rate(by_hand.write(&sections, threads)));
             if threads == 1 {
                 let name = name.replace("by hand", "read by hand");
@@ -132,7 +136,6 @@ fn large(plan: &Plan, mut sections: Sections) -> String {
     for name in ["first", "every one changed", BY_HAND[0].0, BY_HAND[1].0, BY_HAND[2].0] {
         row(name, best);
     }
-    row("one changed", "first");
     for heat in ["warm", "cold"] {
         let names = ["a file each", "one file"].map(|shape| format!("read by hand, {shape}, {heat}"));
         let best = rounds.greatest(&[&names[0], &names[1]]).to_owned();
@@ -142,6 +145,9 @@ fn large(plan: &Plan, mut sections: Sections) -> String {
     }
     let [first, one, every] = stored.map(|bytes| bytes as f64 / MIB);
     let share = 100.0 * one / first;
+    let [time, low, high] = rounds.ratio("one changed, seconds", "first, seconds");
+    writeln!(text, "one changed: {time:.3} ({low:.3}..{high:.3}) of the first's time")
+        .expect("memory takes all");
     writeln!(
         text,
         "stored: first {first:.1} MiB, one changed {one:.1} MiB ({share:.1} %), every one {every:.1} MiB"
@@ -176,7 +182,7 @@ fn small(plan: &Plan) -> String {
         for _ in 0..12 {
             ours.write(&sections, |_| true).expect("a checkpoint");
         }
-        settle(&plan.dir);
+        settle(&plan.dir, sections.bytes());
         for _ in 0..plan.small {
             let took = ours.write(&sections, |_| true).expect("a checkpoint").took;
             rounds.add("ours", took.as_secs_f64() * 1e6);
@@ -220,7 +226,7 @@ fn beside(plan: &Plan) -> String {
                     options = options.bytes_per_second(Some(mb * 1_000_000));
                 }
                 let mut ours = Ours::start(&plan.dir, options).expect("a writer");
-                settle(&plan.dir);
+                settle(&plan.dir, sections.bytes());
                 let began = Instant::now();
                 let mut written = 0;
                 let took = log.while_running(pace, || match checkpoints {
