@@ -2,8 +2,8 @@
 
 mod beside;
 mod by_hand;
-mod memory;
 mod ours;
+mod process;
 mod report;
 mod rounds;
 mod sections;
@@ -16,8 +16,8 @@ use rustix::fs::Advice;
 
 pub use beside::{Beside, Pace};
 pub use by_hand::{ByHand, Shape, replace_small};
-pub use memory::{anonymous_bytes, anonymous_peak};
 pub use ours::{Ours, Written};
+pub use process::{anonymous_bytes, anonymous_peak, processor_time};
 pub use report::Plan;
 pub use rounds::{Rounds, quantile};
 pub use sections::Sections;
@@ -130,6 +130,15 @@ mod tests {
         for pace in [Pace::PerSecond(500), Pace::Waiting] {
             let took = beside.while_running(pace, || std::thread::sleep(Duration::from_millis(50)));
             assert!(took.len() > 5 && took.is_sorted(), "{pace:?} {}", took.len());
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn processor_time_goes_on_while_something_is_done() {
+        let (before, began) = (processor_time(), std::time::Instant::now());
+        while processor_time() < before + Duration::from_millis(30) {
+            assert!(began.elapsed() < Duration::from_secs(60), "it stands still");
         }
     }
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use headwater_checkpoint::Options;
 
 use super::{
-    Beside, ByHand, Ours, Pace, Rounds, Sections, Shape, anonymous_bytes, anonymous_peak, quantile, settle,
+    Beside, ByHand, Ours, Pace, Rounds, Sections, Shape, anonymous_bytes, anonymous_peak, processor_time,
+    quantile, settle,
 };
 
 /// What is run, and how large.
@@ -30,7 +31,10 @@ pub struct Plan {
 }
 
 const MIB: f64 = (1 << 20) as f64;
-const PARTS: [(&str, fn(&Plan) -> String); 5] =
+/// A part of a run: what it does, and reports.
+type Part = fn(&Plan) -> String;
+
+const PARTS: [(&str, Part); 5] =
     [("memory", memory), ("records", records), ("noise", noise), ("small", small), ("beside", beside)];
 
 impl Plan {
@@ -95,28 +99,28 @@ fn large(plan: &Plan, mut sections: Sections) -> String {
         ("by hand, a file each, 2 threads", Shape::FilePerSection, 2),
     ];
     let mut rounds = Rounds::default();
-    let (all, mut stored) = (sections.bytes(), [0; 3]);
+    let (all, mut stored) = (sections.bytes(), [0.0; 3]);
     let rate = |took: Duration| all as f64 / MIB / took.as_secs_f64();
     for _ in 0..plan.rounds {
         let mut ours = Ours::start(&plan.dir, Options::default()).expect("a writer");
-        settle(&plan.dir, sections.bytes());
-        let first = ours.write(&sections, |_| true).expect("a checkpoint");
-        rounds.add("first", rate(first.took));
-        warm_and_cold(&mut rounds, "restore", rate, || ours.cool(), || ours.restore().expect("a checkpoint"));
+        let mut write =
+            |rounds: &mut Rounds, name: &str, sections: &Sections, changed: &dyn Fn(usize) -> bool| {
+                let body = || {
+                    let written = ours.write(sections, changed).expect("a checkpoint");
+                    (written.took, written.stored_bytes as f64 / MIB)
+                };
+                on_a_quiet_disk(rounds, plan, sections, name, body)
+            };
+        let first = write(&mut rounds, "first", &sections, &|_| true);
         sections.change_a_little();
-        settle(&plan.dir, sections.bytes());
-        let one = ours.write(&sections, |number| number == plan.sections / 2).expect("a checkpoint");
-        rounds.add("first, seconds", first.took.as_secs_f64());
-        rounds.add("one changed, seconds", one.took.as_secs_f64());
-        settle(&plan.dir, sections.bytes());
-        let every = ours.write(&sections, |_| true).expect("a checkpoint");
-        rounds.add("every one changed", rate(every.took));
-        stored = [first, one, every].map(|written| written.stored_bytes);
+        let one = write(&mut rounds, "one changed", &sections, &|number| number == plan.sections / 2);
+        let every = write(&mut rounds, "every one changed", &sections, &|_| true);
+        stored = [first, one, every];
+        warm_and_cold(&mut rounds, "restore", rate, || ours.cool(), || ours.restore().expect("a checkpoint"));
         drop(ours);
         for (name, shape, threads) in BY_HAND {
             let mut by_hand = ByHand::new(&plan.dir, shape);
-            settle(&plan.dir, sections.bytes());
-            rounds.add(name, rate(by_hand.write(&sections, threads)));
+            on_a_quiet_disk(&mut rounds, plan, &sections, name, || (by_hand.write(&sections, threads), ()));
             if threads == 1 {
                 let name = name.replace("by hand", "read by hand");
                 warm_and_cold(&mut rounds, &name, rate, || by_hand.cool(), || by_hand.restore().0);
@@ -128,7 +132,9 @@ fn large(plan: &Plan, mut sections: Sections) -> String {
         let ([median, least, most], [ratio, low, high]) = (rounds.of(name), rounds.ratio(name, against));
         writeln!(
             text,
-            "{name:36} {median:7.0} MiB/s ({least:.0}..{most:.0})  {ratio:5.2} ({low:.2}..{high:.2}) of {against}"
+            "{name:36} {median:7.0} MiB/s ({least:.0}..{most:.0})  {ratio:5.2} ({low:.2}..{high:.2}) of {against}; {:.2} s \
+             of processors",
+            rounds.of(&format!("{name}, processors"))[0]
         )
         .expect("memory takes all");
     };
@@ -143,7 +149,7 @@ fn large(plan: &Plan, mut sections: Sections) -> String {
             row(name, &best);
         }
     }
-    let [first, one, every] = stored.map(|bytes| bytes as f64 / MIB);
+    let [first, one, every] = stored;
     let share = 100.0 * one / first;
     let [time, low, high] = rounds.ratio("one changed, seconds", "first, seconds");
     writeln!(text, "one changed: {time:.3} ({low:.3}..{high:.3}) of the first's time")
@@ -156,6 +162,23 @@ fn large(plan: &Plan, mut sections: Sections) -> String {
     text
 }
 
+/// How fast all sections went by, for how much processor time; and what else the body answers.
+fn on_a_quiet_disk<T>(
+    rounds: &mut Rounds,
+    plan: &Plan,
+    sections: &Sections,
+    name: &str,
+    body: impl FnOnce() -> (Duration, T),
+) -> T {
+    settle(&plan.dir, sections.bytes());
+    let before = processor_time();
+    let (took, answer) = body();
+    rounds.add(format!("{name}, processors"), (processor_time() - before).as_secs_f64());
+    rounds.add(format!("{name}, seconds"), took.as_secs_f64());
+    rounds.add(name, sections.bytes() as f64 / MIB / took.as_secs_f64());
+    answer
+}
+
 /// One more time than is measured, so that warm is warm.
 fn warm_and_cold(
     rounds: &mut Rounds,
@@ -165,9 +188,14 @@ fn warm_and_cold(
     body: impl Fn() -> Duration,
 ) {
     body();
-    rounds.add(format!("{name}, warm"), rate(body()));
-    cool();
-    rounds.add(format!("{name}, cold"), rate(body()));
+    for heat in ["warm", "cold"] {
+        if heat == "cold" {
+            cool();
+        }
+        let before = processor_time();
+        rounds.add(format!("{name}, {heat}"), rate(body()));
+        rounds.add(format!("{name}, {heat}, processors"), (processor_time() - before).as_secs_f64());
+    }
 }
 
 /// A checkpoint of one section of 20 KiB that lies inside, with its sweep, and a file that is replaced, in turn.

@@ -1,4 +1,4 @@
-//! The memory that is no file's.
+//! What this process takes of memory that is no file's, and of processors.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,4 +28,14 @@ pub fn anonymous_bytes() -> u64 {
     let line = status.lines().find(|line| line.starts_with("RssAnon:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
     kib.unwrap_or(0) << 10
+}
+
+/// How much processor time all threads of this process have had so far, as `/proc` states it.
+pub fn processor_time() -> Duration {
+    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return Duration::ZERO };
+    // Behind the program's name, which may hold anything, user and system time are the 12th and 13th.
+    let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let ticks = behind.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
+    // Hundredths of a second, whatever the kernel counts by.
+    Duration::from_millis(10 * ticks.sum::<u64>())
 }
