@@ -10,7 +10,7 @@ use headwater_wal::{Compression, Error, Kind, Position, Result};
 
 use crate::checkpoint::{Id, Lies, Part, Section};
 use crate::format::name::Origin;
-use crate::format::{INSIDE_BYTES_MAX, PART_HEADER_BYTES, PartHeader, TEXT_BYTES_MAX};
+use crate::format::{self, INSIDE_BYTES_MAX, PART_HEADER_BYTES, PartHeader, TEXT_BYTES_MAX};
 use crate::upload::{self, Job, Put, Uploads};
 use crate::writer::Writer;
 
@@ -30,6 +30,7 @@ pub struct Draft<'a> {
     /// What was put, by the ordinals of section and part.
     parts: BTreeMap<(u32, u32), Part>,
     uploads: Option<Uploads>,
+    keeps_by_name: bool,
     failed: Option<Error>,
 }
 
@@ -58,8 +59,15 @@ impl<'a> Draft<'a> {
             names: HashSet::new(),
             parts: BTreeMap::new(),
             uploads: None,
+            keeps_by_name: true,
             failed: None,
         }
+    }
+
+    /// Refuses to share by name, since whoever wrote the code for this draft cannot know what it follows.
+    pub(crate) fn without_keeping_by_name(mut self) -> Self {
+        self.keeps_by_name = false;
+        self
     }
 
     /// Which checkpoint this will be.
@@ -89,6 +97,12 @@ impl<'a> Draft<'a> {
     /// `NotThere`: that one has no section of that name, or there is none to share with, as after a damaged checkpoint
     /// was passed over: then write it.
     pub fn keep(&mut self, name: &str) -> Result<()> {
+        if !self.keeps_by_name {
+            let message = format!(
+                "which checkpoint is followed is not known in the background; keep sections by revision: section={name:?}"
+            );
+            return Err(Error::new(Kind::Invalid, message));
+        }
         match self.take_over(name, None)? {
             true => Ok(()),
             false => {
@@ -213,10 +227,14 @@ impl<'a> Draft<'a> {
         };
         let section = section.clone();
         if let Lies::Inside { stored, .. } = section.lies {
-            if self.inside_bytes + stored > INSIDE_BYTES_MAX {
-                return Ok(false);
-            }
             let bytes = self.writer.inside_of_base(name)?;
+            if self.inside_bytes + stored > INSIDE_BYTES_MAX {
+                // The head before had room for it, this one has not.
+                let raw =
+                    format::inside(self.writer.follows().expect("it was found there"), &section, bytes)?;
+                self.write_as(name, section.revision, &raw)?;
+                return Ok(true);
+            }
             self.name(name)?;
             self.inside_bytes += stored;
             self.inside.push(bytes);
@@ -255,6 +273,11 @@ impl<'a> Draft<'a> {
 }
 
 impl SectionWriter<'_, '_> {
+    /// What has failed in the draft, if something has.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.draft.failed.clone()
+    }
+
     /// Ends the section.
     pub fn finish(mut self) -> Result<()> {
         self.finished = true;

@@ -62,7 +62,8 @@ impl Held {
 
     /// Why there being no checkpoint of use is an error, if it is one.
     pub(crate) fn forbids_none(&self) -> Option<String> {
-        let some = self.logs.iter().find(|(_, range)| !self.rebuilds && range.start < range.end)?;
+        let lived = |range: &Range<Position>| range.start > Position::START || range.start < range.end;
+        let some = self.logs.iter().find(|(_, range)| !self.rebuilds && lived(range))?;
         let (name, range) = some;
         Some(format!("log={name} log_begins={} log_ends={}", range.start, range.end))
     }

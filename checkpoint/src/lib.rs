@@ -53,24 +53,33 @@
 //! and the journal has what lies between, for as long as that one is kept); bytes that were changed on purpose, with
 //! their checksums.
 //!
+//! # Beside the work
+//!
+//! [`Background`] writes in a thread of its own: newest state wins, bounded by bytes, a [`Ticket`] for each.
+//!
 //! # When the application has changed
 //!
 //! [`Options::content`] says what the sections are, and in which version of the application's own. It is in each head, so
 //! a newer application sees what it is given before it decodes a byte: [`Checkpoint::content`]. The example
 //! `checkpoint_upgrade` reads an older version and goes on in its own.
 
+mod background;
 mod checkpoint;
 mod checkpoints;
 mod draft;
 pub mod format;
 mod held;
+pub mod journal;
 mod options;
+pub mod resume;
 mod section;
+mod sections;
 mod sweep;
 mod upload;
 mod writer;
 
-pub use checkpoint::{Checkpoint, Content, Id, Section};
+pub use background::{Background, Captured, Status, Ticket};
+pub use checkpoint::{Checkpoint, Content, Id, Object, Section};
 pub use checkpoints::{Checkpoints, Latest};
 pub use draft::{Draft, SectionWriter};
 pub use held::Held;

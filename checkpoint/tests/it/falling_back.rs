@@ -68,7 +68,8 @@ fn no_checkpoint_beside_logs_that_hold_records_is_an_error_and_not_a_fresh_start
         let look = Checkpoints::open(store.clone());
         assert_eq!(look.latest(&held(0..9)).unwrap_err().kind(), Kind::NotThere);
         assert!(look.latest(&held(0..9).rebuilds()).unwrap().checkpoint.is_none());
-        assert!(look.latest(&held(7..7)).unwrap().checkpoint.is_none(), "an empty log is no life");
+        assert_eq!(look.latest(&held(7..7)).unwrap_err().kind(), Kind::NotThere, "all of it was retired");
+        assert!(look.latest(&held(0..0)).unwrap().checkpoint.is_none(), "an empty log is no life");
         let owner = Owner { identity: IDENTITY, epoch: 1 };
         let error = Writer::start(look, owner, small(), &held(0..9)).map(drop).unwrap_err();
         assert_eq!(error.kind(), Kind::NotThere);

@@ -1,6 +1,13 @@
 //! Checkpoints on memory, local disk and the simulated device.
 
+mod background;
+mod every_byte;
 mod falling_back;
 mod fixture;
+mod golden;
+mod histories;
+mod journal;
 mod publishing;
+mod resume;
 mod sharing;
+mod simulation;

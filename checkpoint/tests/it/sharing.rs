@@ -78,3 +78,29 @@ fn after_a_fall_back_the_first_checkpoint_shares_nothing() {
         publish(&mut writer, 4, &[("x", None)]).unwrap();
     });
 }
+
+#[test]
+fn a_kept_section_that_has_no_room_in_the_new_head_goes_into_parts() {
+    on_every_store(|store| {
+        let options = small().inside_bytes_max(4 << 20).part_bytes(1 << 20);
+        let mut writer = try_start(&store, 1, options).unwrap();
+        let (three, two) = (noise(1, 900_000), noise(2, 500_000));
+        let sections: Vec<_> = ["a", "b", "c", "d"].map(|name| (name, Some(&three[..]))).to_vec();
+        publish(&mut writer, 1, &sections).unwrap();
+        assert_eq!(parts(&store), 0);
+        let kept = [
+            ("e", Some(&two[..])),
+            ("f", Some(&two[..])),
+            ("a", None),
+            ("b", None),
+            ("c", None),
+            ("d", None),
+        ];
+        publish(&mut writer, 2, &kept).unwrap();
+        let found = newest(&store).unwrap();
+        for name in ["a", "b", "c", "d"] {
+            assert_eq!(read(&store, &found, name).unwrap(), three);
+        }
+        assert!(found.section("d").unwrap().written_by().is_some());
+    });
+}
