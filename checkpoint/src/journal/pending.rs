@@ -1,9 +1,9 @@
 //! Answers that are decided and not durable yet.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use headwater_wal::{Error, Handle, Result, Ticket};
+use headwater_wal::{Handle, Result, Ticket};
 use parking_lot::Mutex;
 
 use super::Journal;
@@ -32,7 +32,7 @@ impl<T> Pending<'_, T> {
     pub fn wait(self) -> Result<T> {
         match self.behind.as_ref().map(|behind| behind.wait()) {
             None | Some(Ok(_)) => Ok(self.answer),
-            Some(Err(error)) => Err(self.journal.fail(error)),
+            Some(Err(error)) => Err(self.journal.fail(error.clone())),
         }
     }
 
@@ -42,38 +42,31 @@ impl<T> Pending<'_, T> {
     }
 }
 
-/// An event that was handed to the log. Whoever waits for it waits for everything before it, since a log answers in
+/// An event that is handed to the log. Whoever waits for it waits for everything before it, since a log answers in
 /// order.
-pub(super) struct Logged(Mutex<Fate>);
-
-enum Fate {
-    Open(Option<Ticket>),
-    Told(Result<Handle>),
+#[derive(Default)]
+pub(super) struct Logged {
+    ticket: Mutex<Option<Ticket>>,
+    told: OnceLock<Result<Handle>>,
 }
 
 impl Logged {
-    pub(super) fn new(ticket: Ticket) -> Arc<Self> {
-        Arc::new(Logged(Mutex::new(Fate::Open(Some(ticket)))))
+    /// What it waits for: said once, before anybody else knows of it.
+    pub(super) fn waits_for(&self, ticket: Ticket) {
+        *self.ticket.lock() = Some(ticket);
     }
 
     /// Waits for it. The first who comes waits for the ticket, and the others for him.
-    pub(super) fn wait(&self) -> Result<Handle, Error> {
-        let mut fate = self.0.lock();
-        if let Fate::Open(ticket) = &mut *fate {
-            let told = ticket.take().expect("a ticket is waited for once").wait();
-            *fate = Fate::Told(told);
-        }
-        match &*fate {
-            Fate::Told(told) => told.clone(),
-            Fate::Open(_) => unreachable!("it was told just now"),
-        }
+    pub(super) fn wait(&self) -> &Result<Handle> {
+        self.told.get_or_init(|| {
+            let ticket = self.ticket.lock().take();
+            ticket.expect("there is a ticket, and one waits for it").wait()
+        })
     }
 
     fn is_ready(&self) -> bool {
-        match self.0.try_lock().as_deref() {
-            None => false,
-            Some(Fate::Told(_)) => true,
-            Some(Fate::Open(ticket)) => ticket.as_ref().is_none_or(|ticket| ticket.answer().is_some()),
-        }
+        let answered =
+            |ticket: &Option<Ticket>| ticket.as_ref().is_some_and(|ticket| ticket.answer().is_some());
+        self.told.get().is_some() || answered(&self.ticket.lock())
     }
 }
