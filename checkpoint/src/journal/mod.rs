@@ -165,12 +165,23 @@ impl Journal {
     }
 
     /// Starts with these options.
-    pub fn start_with(log: Log, mut state: State, from: Position, options: Options) -> Result<Journal> {
+    pub fn start_with(log: Log, state: State, from: Position, options: Options) -> Result<Journal> {
+        Journal::start_watching(log, state, from, options, &mut |_, _| {})
+    }
+
+    /// The same, and shows every event that is replayed, before it is taken into the state that it is shown with.
+    pub(crate) fn start_watching(
+        log: Log,
+        mut state: State,
+        from: Position,
+        options: Options,
+        watch: &mut dyn FnMut(&State, &Event),
+    ) -> Result<Journal> {
         let mut end = from;
         for record in log.replay(from)? {
             let record = record?;
             end = record.handle.end();
-            replay(&mut state, &record)?;
+            replay(&mut state, &record, watch)?;
         }
         let ahead = Mutex::new(Ahead { state, newest: None, from: end });
         Ok(Journal { log, options, ahead, failed: OnceLock::new() })
@@ -261,7 +272,12 @@ impl Journal {
     ///
     /// It is refused while these states need it. What kept checkpoints need is the caller's to know ([`Need`]).
     pub fn retire(&self, log: Option<ReceiverLog>, below: Position) -> Result<Retiring> {
-        self.run(|state| state.retire(log, below))?.wait()
+        self.retire_later(log, below)?.wait()
+    }
+
+    /// Records it, and answers when the answer is waited for.
+    pub fn retire_later(&self, log: Option<ReceiverLog>, below: Position) -> Result<Pending<'_, Retiring>> {
+        self.run(|state| state.retire(log, below))
     }
 
     /// The states, once everything that is in them is durable. Adding goes on meanwhile.
@@ -279,9 +295,15 @@ impl Journal {
         };
         let position = match newest {
             None => from,
-            Some(newest) => newest.wait().as_ref().map_err(|error| self.fail(error.clone()))?.end(),
+            Some(newest) => newest.wait().map_err(|error| self.fail(error))?.end(),
         };
         Ok(Snapshot { state, position })
+    }
+
+    /// The states as they will be, not all of it durable: for telling people, and for nothing else. It waits for nothing,
+    /// a full disk included.
+    pub(crate) fn ahead(&self) -> State {
+        self.ahead.lock().state.clone()
     }
 
     /// The log, for what is not an event: sealing, retiring, reading.
@@ -349,7 +371,7 @@ impl Journal {
 }
 
 /// Takes in a record of the journal.
-fn replay(state: &mut State, record: &Record) -> Result<()> {
+fn replay(state: &mut State, record: &Record, watch: &mut dyn FnMut(&State, &Event)) -> Result<()> {
     let place = |error: Error| {
         let base = record.handle.base();
         error.at(name::segment(base), record.position().since(base))
@@ -359,5 +381,6 @@ fn replay(state: &mut State, record: &Record) -> Result<()> {
         return Err(place(Error::new(Kind::Damaged, message)));
     }
     let (number, event) = Event::decode(&record.payload).map_err(place)?;
+    watch(state, &event);
     state.apply(number, &event).map_err(place)
 }

@@ -1,9 +1,10 @@
 //! Answers that are decided and not durable yet.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
-use headwater_wal::{Handle, Result, Ticket};
+use headwater_wal::{Error, Handle, Result, Ticket};
 use parking_lot::Mutex;
 
 use super::Journal;
@@ -32,7 +33,16 @@ impl<T> Pending<'_, T> {
     pub fn wait(self) -> Result<T> {
         match self.behind.as_ref().map(|behind| behind.wait()) {
             None | Some(Ok(_)) => Ok(self.answer),
-            Some(Err(error)) => Err(self.journal.fail(error.clone())),
+            Some(Err(error)) => Err(self.journal.fail(error)),
+        }
+    }
+
+    /// Waits so long; comes back if the answer does not hold by then.
+    pub fn wait_for(self, at_most: Duration) -> Result<Result<T>, Self> {
+        match self.behind.as_ref().map(|behind| behind.wait_for(at_most)) {
+            None | Some(Some(Ok(_))) => Ok(Ok(self.answer)),
+            Some(Some(Err(error))) => Ok(Err(self.journal.fail(error))),
+            Some(None) => Err(self),
         }
     }
 
@@ -42,31 +52,63 @@ impl<T> Pending<'_, T> {
     }
 }
 
-/// An event that is handed to the log. Whoever waits for it waits for everything before it, since a log answers in
+/// An event that was handed to the log. Whoever waits for it waits for everything before it, since a log answers in
 /// order.
-#[derive(Default)]
-pub(super) struct Logged {
-    ticket: Mutex<Option<Ticket>>,
-    told: OnceLock<Result<Handle>>,
+pub(super) struct Logged(Mutex<Fate>);
+
+enum Fate {
+    Open(Option<Ticket>),
+    Told(Result<Handle>),
+}
+
+impl Default for Logged {
+    fn default() -> Self {
+        Logged(Mutex::new(Fate::Open(None)))
+    }
 }
 
 impl Logged {
-    /// What it waits for: said once, before anybody else knows of it.
+    /// Says what it waits for, before anybody else knows of it.
     pub(super) fn waits_for(&self, ticket: Ticket) {
-        *self.ticket.lock() = Some(ticket);
+        *self.0.lock() = Fate::Open(Some(ticket));
     }
 
     /// Waits for it. The first who comes waits for the ticket, and the others for him.
-    pub(super) fn wait(&self) -> &Result<Handle> {
-        self.told.get_or_init(|| {
-            let ticket = self.ticket.lock().take();
-            ticket.expect("there is a ticket, and one waits for it").wait()
-        })
+    pub(super) fn wait(&self) -> Result<Handle, Error> {
+        let mut fate = self.0.lock();
+        if let Fate::Open(ticket) = &mut *fate {
+            let told = ticket.take().expect("a ticket is waited for once").wait();
+            *fate = Fate::Told(told);
+        }
+        match &*fate {
+            Fate::Told(told) => told.clone(),
+            Fate::Open(_) => unreachable!("it was told just now"),
+        }
+    }
+
+    /// Waits for it so long; nothing if it is not known by then.
+    fn wait_for(&self, at_most: Duration) -> Option<Result<Handle>> {
+        let mut fate = self.0.try_lock_for(at_most)?;
+        if let Fate::Open(ticket) = &mut *fate {
+            match ticket.take().expect("a ticket is waited for once").wait_for(at_most) {
+                Ok(told) => *fate = Fate::Told(told),
+                Err(open) => {
+                    *ticket = Some(open);
+                    return None;
+                }
+            }
+        }
+        match &*fate {
+            Fate::Told(told) => Some(told.clone()),
+            Fate::Open(_) => unreachable!("it was told just now"),
+        }
     }
 
     fn is_ready(&self) -> bool {
-        let answered =
-            |ticket: &Option<Ticket>| ticket.as_ref().is_some_and(|ticket| ticket.answer().is_some());
-        self.told.get().is_some() || answered(&self.ticket.lock())
+        match self.0.try_lock().as_deref() {
+            None => false,
+            Some(Fate::Told(_)) => true,
+            Some(Fate::Open(ticket)) => ticket.as_ref().is_none_or(|ticket| ticket.answer().is_some()),
+        }
     }
 }

@@ -22,12 +22,12 @@
 //! | 8 | ends | how many follow, in ascending order |
 //! | 16 each | end | stream (4), partition (4), end (8) |
 //! | 8 | batches | how many unfinished ones follow, in ascending order |
-//! | | batch | batch (8), since (8), count of runs (4), count of direct ranges (4); each run as in the [event](mod@super::event) and the ordinal of its first block (48); each direct range as there (24) |
+//! | | batch | batch (8), since (8), count of runs (4), count of direct ranges (4); each run as in the [event] and the ordinal of its first block (48); each direct range as there (24) |
 //! | 8, 8 | newest | 1 and the newest batch that was allotted; or 0 and 0 |
 //! | 8 | forgotten | ended batches below may have been |
 //! | 8 | accounts | how many follow, in ascending order |
 //! | | account | batch (8), standing (8: 0 pending, 1 finished, 2 given up), number of the event that ended it, or 0 (8), count of outputs (8); each output, in ascending order: partition (4), zero (4), attempt (8) |
-//! | | blocks | of each log in order, and by ordinal: the blocks of unfinished batches and those that no batch has, each as the [event](mod@super::event) has it behind its receiver |
+//! | | blocks | of each log in order, and by ordinal: the blocks of unfinished batches and those that no batch has, each as the [event] has it behind its receiver |
 //!
 //! It is valid if
 //! - S1: the stream holds every piece that it begins, and ends behind its last piece;
@@ -108,11 +108,12 @@ impl State {
     }
 }
 
-impl Need {
-    /// The need of a saved state, which is at its beginning: the rest is not read.
-    pub fn of_saved(from: &mut dyn Read) -> Result<Need> {
+impl State {
+    /// How many events made a saved state, and what it needs. That is at its beginning; the rest is not read.
+    pub fn outline(from: &mut dyn Read) -> Result<(u64, Need)> {
         let head = take_head(&mut Unsealing::new(from))?;
-        Ok(Need(head.logs.into_iter().map(|(log, saved)| (log, saved.needed)).collect()))
+        let need = head.logs.into_iter().map(|(log, saved)| (log, saved.needed)).collect();
+        Ok((head.events, Need(need)))
     }
 }
 

@@ -166,6 +166,11 @@ impl Tracker {
         self.ends.iter().flat_map(of)
     }
 
+    /// The oldest block of a receiver's log that no batch has.
+    pub fn oldest_waiting(&self, log: ReceiverLog) -> Option<Position> {
+        self.logs.get(&log)?.queue.front()
+    }
+
     /// How many blocks no batch has.
     pub fn waiting(&self) -> u64 {
         self.logs.values().map(|received| received.queue.waiting()).sum()

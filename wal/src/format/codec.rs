@@ -21,7 +21,15 @@ pub fn expand(header: &FrameHeader, stored: Bytes, limit: usize) -> Result<Bytes
         let message = format!("the record is longer than was allowed: bytes={raw_len} limit={limit}");
         return Err(Error::new(Kind::Invalid, message)); // C1
     }
-    match header.codec {
+    expand_as(header.codec, stored, raw_len)
+}
+
+/// The bytes as they were before they were stored, given what was stated of them under a checksum that verifies: the
+/// codec and the length. Whoever calls has bounded the length.
+///
+/// `Unsupported`: by a codec that this build does not have. `Damaged`: the stored bytes are not what was stated.
+pub fn expand_as(codec: Codec, stored: Bytes, raw_len: usize) -> Result<Bytes> {
+    match codec {
         Codec::Raw if stored.len() == raw_len => Ok(stored),
         Codec::Raw => Err(damaged("a payload of another length than its header says")),
         Codec::Zstd => zstd_frame::expand(&stored, raw_len),

@@ -206,6 +206,11 @@ impl Log {
         view.begins..view.shown
     }
 
+    /// The short identity of the log: the part of it that handles and checkpoints carry.
+    pub fn identity(&self) -> u64 {
+        self.core.view.read().identity
+    }
+
     /// The epoch of this writer.
     pub fn epoch(&self) -> u64 {
         self.core.view.read().segments().last().map_or(0, |last| last.epoch)

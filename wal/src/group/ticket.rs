@@ -96,7 +96,17 @@ impl<T: Clone> Slot<T> {
         }
     }
 
-    fn wait_until(&self, deadline: Instant) -> Option<Result<T>> {
+    /// Waits so long; in a stepped log for as long as there is work.
+    fn wait_until(&self, core: &Core, deadline: Instant) -> Option<Result<T>> {
+        while core.is_stepped() {
+            let answer = self.answer();
+            if answer.is_some() {
+                return answer;
+            }
+            if core.turn_or_stuck().is_err() {
+                return self.answer();
+            }
+        }
         loop {
             let answer = self.answer_or(|| Waiter::Thread(thread::current()));
             let left = deadline.saturating_duration_since(Instant::now());
@@ -145,7 +155,7 @@ impl Ticket {
     pub fn wait_for(mut self, at_most: Duration) -> Result<Result<Handle>, Ticket> {
         self.attend();
         let Some(deadline) = Instant::now().checked_add(at_most) else { return Ok(self.wait()) };
-        match self.slot.wait_until(deadline) {
+        match self.slot.wait_until(&self.core, deadline) {
             Some(answer) => Ok(answer),
             None => Err(self),
         }

@@ -1,8 +1,6 @@
 //! The guarantees G10 to G18 of a driver, as far as they need neither a receiver nor a checkpoint.
 
-use headwater_checkpoint::journal::{
-    Added, BatchId, Committed, Ended, Need, Retiring, Standing, State, Wanted,
-};
+use headwater_checkpoint::journal::{Added, BatchId, Committed, Ended, Retiring, Standing, State, Wanted};
 use headwater_wal::{Kind, Position};
 
 use super::driver::{Driver, Receiver, direct, everywhere, image, kind, range};
@@ -178,7 +176,7 @@ fn g17_while_no_checkpoint_is_written_the_need_of_the_last_one_stays() {
         }
         let now = driver.view().tracker().need();
         assert!(now.from(receiver.log) > first.position());
-        let saved = Need::of_saved(&mut &image(&kept)[..]).unwrap();
+        let saved = State::outline(&mut &image(&kept)[..]).unwrap().1;
         assert_eq!(saved, kept.tracker().need());
         assert_eq!(saved.from(receiver.log), first.position());
         assert_eq!(now.and(&saved).from(receiver.log), first.position());

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use headwater_checkpoint::journal::{
-    Added, Allotted, BatchId, Block, Ended, Journal, Missed, Moved, Need, OutputId, Refusal, Retiring,
-    SourceRange, Standing, State, Wanted,
+    Added, Allotted, BatchId, Block, Ended, Journal, Missed, Moved, OutputId, Refusal, Retiring, SourceRange,
+    Standing, State, Wanted,
 };
 use headwater_wal::store::sim::{Fault, Op, Random, Sim, When};
 use headwater_wal::{Kind, Position, Result};
@@ -319,7 +319,7 @@ impl Life {
         if journal.forget(BatchId(u64::MAX), *floor)? > 0 {
             self.model.count("forgotten");
         }
-        let need = Need::of_saved(&mut &oldest[..]).expect("it was saved");
+        let need = State::outline(&mut &oldest[..]).expect("it was saved").1;
         for (log, from) in need.logs() {
             assert_eq!(journal.retire(Some(log), from)?, Retiring::Intended, "needs only go up");
         }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use headwater_checkpoint::journal::{BatchId, Need, State, Wanted};
+use headwater_checkpoint::journal::{BatchId, State, Wanted};
 use headwater_wal::{Kind, Position};
 
 use super::driver::{Driver, Receiver, direct, image, range};
@@ -146,7 +146,7 @@ fn a_state_of_a_newer_release_is_unsupported() {
     let mut payload = payload(&busy().image());
     payload[8] = 2;
     assert_eq!(State::restore(&mut &reseal(&payload)[..]).unwrap_err().kind(), Kind::Unsupported);
-    assert_eq!(Need::of_saved(&mut &reseal(&payload)[..]).unwrap_err().kind(), Kind::Unsupported);
+    assert_eq!(State::outline(&mut &reseal(&payload)[..]).unwrap_err().kind(), Kind::Unsupported);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn the_need_of_a_saved_state_is_the_need_of_the_state() {
     let driver = busy();
     let state = driver.view();
     let image = driver.image();
-    assert_eq!(Need::of_saved(&mut &image[..]).unwrap(), state.tracker().need());
+    assert_eq!(State::outline(&mut &image[..]).unwrap().1, state.tracker().need());
     assert_eq!(state.tracker().need().logs().count(), 2);
 }
 

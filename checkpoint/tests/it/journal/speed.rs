@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use headwater_checkpoint::journal::{
-    Added, BatchId, Block, Ended, Event, Journal, Need, Options, State, Wanted,
-};
+use headwater_checkpoint::journal::{Added, BatchId, Block, Ended, Event, Journal, Options, State, Wanted};
 use headwater_wal::store::{Local, Memory, Store};
 use headwater_wal::{Compression, Log, Position, Time};
 use parking_lot::Mutex;
@@ -160,7 +158,7 @@ fn memory_and_times_with_a_million_blocks_that_wait() {
     let saved = dir.path().join("saved");
     timed("saved", &mut || snapshot.state.save(&mut std::fs::File::create(&saved).unwrap()).unwrap());
     println!("saved bytes {}", std::fs::metadata(&saved).unwrap().len());
-    timed("its need read", &mut || drop(Need::of_saved(&mut std::fs::File::open(&saved).unwrap()).unwrap()));
+    timed("its need read", &mut || drop(State::outline(&mut std::fs::File::open(&saved).unwrap()).unwrap()));
     timed("an add behind a snapshot", &mut || {
         assert_eq!(journal.add(blocks(50, 1).remove(0)).unwrap(), Added::Now);
     });

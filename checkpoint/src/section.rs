@@ -1,0 +1,130 @@
+//! Reading a section: part by part, each verified before a byte of it is handed out.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use headwater_wal::store::Store;
+use headwater_wal::{Error, Kind, Result};
+
+use crate::checkpoint::{Checkpoint, Lies, Section};
+use crate::format::name::{self, Origin};
+use crate::format::{self, PartHeader};
+
+/// The bytes of a section, in order. At most one part of it is in memory.
+///
+/// An error is final: what came before it are the bytes that were written, and no more come.
+#[derive(Debug)]
+pub struct SectionReader {
+    store: Arc<dyn Store>,
+    identity: u64,
+    section: Section,
+    next: u32,
+    current: Bytes,
+    failed: Option<Error>,
+}
+
+impl SectionReader {
+    pub(crate) fn open(store: Arc<dyn Store>, checkpoint: &Checkpoint, section: &Section) -> Result<Self> {
+        let current = match &section.lies {
+            Lies::Inside { .. } => inside(&*store, checkpoint, section)?,
+            Lies::InParts { .. } => Bytes::new(),
+        };
+        let identity = checkpoint.identity;
+        Ok(SectionReader { store, identity, section: section.clone(), next: 0, current, failed: None })
+    }
+
+    /// What has failed, if something has.
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        self.failed.as_ref()
+    }
+
+    /// The next piece of the section, or `None` at its end.
+    pub fn next_piece(&mut self) -> Result<Option<Bytes>> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if self.current.is_empty() {
+            let Lies::InParts { of, parts } = &self.section.lies else { return Ok(None) };
+            let Some(part) = parts.get(self.next as usize) else { return Ok(None) };
+            let header = PartHeader { identity: self.identity, of: *of, ordinal: self.next };
+            match read_part(&*self.store, header, part) {
+                Ok(bytes) => self.current = bytes,
+                Err(error) => {
+                    self.failed = Some(error.clone());
+                    return Err(error);
+                }
+            }
+            self.next += 1;
+        }
+        Ok(Some(std::mem::take(&mut self.current)))
+    }
+
+    /// All that is left of it, if that is no more than so many bytes; `Invalid` if it is more.
+    pub fn read_all(mut self, bytes_max: u64) -> Result<Vec<u8>> {
+        if self.section.bytes > bytes_max {
+            let message = format!(
+                "the section is longer than was asked for: section={:?} bytes={} most={bytes_max}",
+                self.section.name, self.section.bytes
+            );
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        let mut all = Vec::new();
+        while let Some(piece) = self.next_piece()? {
+            all.extend_from_slice(&piece);
+        }
+        Ok(all)
+    }
+}
+
+impl io::Read for SectionReader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.current.is_empty()
+            && let Some(piece) = self.next_piece().map_err(io::Error::other)?
+        {
+            self.current = piece;
+        }
+        let len = into.len().min(self.current.len());
+        self.current.copy_to_slice(&mut into[..len]);
+        Ok(len)
+    }
+}
+
+/// The bytes of a section that lies in its head.
+pub(crate) fn inside(store: &dyn Store, checkpoint: &Checkpoint, section: &Section) -> Result<Bytes> {
+    format::inside(checkpoint, section, inside_stored(store, checkpoint, section)?)
+}
+
+/// The same as they are stored, not verified.
+pub(crate) fn inside_stored(store: &dyn Store, checkpoint: &Checkpoint, section: &Section) -> Result<Bytes> {
+    let range = checkpoint.sections.inside_at(section, checkpoint.head_bytes);
+    store.read(&name::head(checkpoint.id), range).map_err(|error| gone(error, &name::head(checkpoint.id)))
+}
+
+/// The bytes of a part that a head states.
+pub(crate) fn read_part(
+    store: &dyn Store,
+    header: PartHeader,
+    part: &crate::checkpoint::Part,
+) -> Result<Bytes> {
+    let PartHeader { of, ordinal, .. } = header;
+    let name = part_name(of, ordinal);
+    // One byte more than there should be, to see that nothing follows.
+    let whole = store.read(&name, 0..part.object_bytes() + 1).map_err(|error| gone(error, &name))?;
+    format::open(header, part, &whole)
+}
+
+fn part_name(of: Origin, ordinal: u32) -> headwater_wal::store::Name {
+    name::part(of, ordinal)
+}
+
+/// That it is not there says something else of a thing that a head states.
+fn gone(error: Error, name: &headwater_wal::store::Name) -> Error {
+    match error.kind() {
+        Kind::NotThere => {
+            let message = "an object of the checkpoint is gone: the checkpoint has been pruned meanwhile, or is damaged";
+            Error::new(Kind::Retired, message).at(name.as_str(), 0).because(error)
+        }
+        _ => error,
+    }
+}
