@@ -34,8 +34,8 @@ impl SectionReader {
         Ok(SectionReader { store, identity, section: section.clone(), next: 0, current, failed: None })
     }
 
-    /// What has failed, if something has.
-    pub(crate) fn failure(&self) -> Option<&Error> {
+    /// What has failed, if something has: whoever reads it as a stream is told no more than that it failed.
+    pub fn failure(&self) -> Option<&Error> {
         self.failed.as_ref()
     }
 
@@ -97,7 +97,7 @@ pub(crate) fn inside(store: &dyn Store, checkpoint: &Checkpoint, section: &Secti
 
 /// The same as they are stored, not verified.
 pub(crate) fn inside_stored(store: &dyn Store, checkpoint: &Checkpoint, section: &Section) -> Result<Bytes> {
-    let range = format::inside_at(checkpoint, &section.name);
+    let range = checkpoint.sections.inside_at(section, checkpoint.head_bytes);
     store.read(&name::head(checkpoint.id), range).map_err(|error| gone(error, &name::head(checkpoint.id)))
 }
 

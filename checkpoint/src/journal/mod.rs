@@ -70,6 +70,7 @@ mod block;
 pub mod event;
 mod fields;
 mod ledger;
+mod made;
 mod need;
 mod pending;
 mod queue;
@@ -78,7 +79,7 @@ mod sealed;
 mod state;
 mod tracker;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use headwater_wal::format::name;
@@ -90,11 +91,12 @@ pub use batch::{Allotment, BatchId, DirectRange, Missed, OutputId, Run, Wanted};
 pub use block::{BLOCK_RANGES_MAX, Block, OWN_BYTES_MAX, ReceiverLog, SourceRange};
 pub use event::Event;
 pub use ledger::{Ledger, Standing};
+use made::Made;
 pub use need::Need;
 use pending::Logged;
 pub use pending::Pending;
-use state::Decision;
 pub use state::State;
+use state::{Adding, Decision};
 pub use tracker::{Arrival, End, Tracker};
 
 /// The choices of a journal.
@@ -125,7 +127,7 @@ pub struct Journal {
     log: Log,
     options: Options,
     ahead: Mutex<Ahead>,
-    failed: Mutex<Option<Error>>,
+    failed: OnceLock<Error>,
 }
 
 /// The states as they will be once everything that was handed in is durable.
@@ -182,7 +184,7 @@ impl Journal {
             replay(&mut state, &record, watch)?;
         }
         let ahead = Mutex::new(Ahead { state, newest: None, from: end });
-        Ok(Journal { log, options, ahead, failed: Mutex::new(None) })
+        Ok(Journal { log, options, ahead, failed: OnceLock::new() })
     }
 
     /// Adds a block that lies in its receiver's log.
@@ -192,20 +194,31 @@ impl Journal {
 
     /// Adds a block, and answers when the answer is waited for.
     pub fn add_later(&self, block: Block) -> Result<Pending<'_, Added>> {
-        self.run(|state| state.add(block, self.options.pending_bytes_max))
+        block.check()?;
+        // Whatever can be done before the lock is: it is what the threads that add wait for.
+        let made = Made::new(|bytes| Event::put_added(0, &block, bytes), &self.log);
+        let mut ahead = self.ahead.lock();
+        self.is_open()?;
+        let (answer, adding) = ahead.state.add(&block, self.options.pending_bytes_max)?;
+        match adding {
+            Adding::Nothing => {}
+            Adding::PassesOver(event) => self.hand_in(&mut ahead, &event)?,
+            Adding::Adds => {
+                let number = ahead.state.events();
+                ahead.newest = Some(made.append(number, &self.log)?);
+                ahead.state.take_in(&block);
+            }
+        }
+        let behind = ahead.newest.clone();
+        drop(ahead);
+        Ok(Pending { journal: self, answer, behind })
     }
 
     /// Settles a block without taking it: its records are known already, or its source, which was not told that they
-    /// are safe, sends them again.
-    ///
-    /// `previous` is the position of the block before it.
-    pub fn pass_over(
-        &self,
-        log: ReceiverLog,
-        position: Position,
-        previous: Option<Position>,
-    ) -> Result<PassedOver> {
-        self.run(|state| state.pass_over(log, position, previous))?.wait()
+    /// are safe, sends them again. A partition of which nothing has arrived begins where it begins in this block, so that
+    /// no block that was cut behind it is taken for the first.
+    pub fn pass_over(&self, block: &Block) -> Result<PassedOver> {
+        self.run(|state| state.pass_over(block))?.wait()
     }
 
     /// Moves the end of a partition forward on purpose, from the lost range's beginning to its end: the source no longer
@@ -300,7 +313,7 @@ impl Journal {
 
     /// Why the journal answers nothing more, if so.
     pub fn failure(&self) -> Option<Error> {
-        self.failed.lock().clone()
+        self.failed.get().cloned()
     }
 
     /// Writes everything that was handed in, seals the log and gives it up.
@@ -322,20 +335,24 @@ impl Journal {
         let answer = match decide(&ahead.state)? {
             Decision::Stands(answer) => answer,
             Decision::Logs(event, answer) => {
-                let number = ahead.state.events();
-                let ticket =
-                    self.log.append_kind(event::RECORD_KIND, self.log.now(), event.encode(number))?;
-                ahead.newest = Some(Logged::new(ticket));
-                // What was decided on this very state does not contradict it; if it does, nothing more is told from it.
-                ahead.state.apply(number, &event).map_err(|error| self.fail(error))?;
+                self.hand_in(ahead, &event)?;
                 answer
             }
         };
         Ok(Pending { journal: self, answer, behind: ahead.newest.clone() })
     }
 
+    /// Hands an event to the log, and takes it in.
+    fn hand_in(&self, ahead: &mut Ahead, event: &Event) -> Result<()> {
+        let number = ahead.state.events();
+        let made = Made::new(|bytes| event.put(number, bytes), &self.log);
+        ahead.newest = Some(made.append(number, &self.log)?);
+        // What was decided on this very state does not contradict it; if it does, nothing more is told from it.
+        ahead.state.apply(number, event).map_err(|error| self.fail(error))
+    }
+
     fn is_open(&self) -> Result<()> {
-        match &*self.failed.lock() {
+        match self.failed.get() {
             None => Ok(()),
             Some(error) if error.kind() == Kind::Fenced => Err(error.clone()),
             Some(error) => Err(Error::new(
@@ -348,7 +365,7 @@ impl Journal {
 
     /// Something that was decided is not durable, so nothing may be told from the states any more.
     fn fail(&self, error: Error) -> Error {
-        self.failed.lock().get_or_insert_with(|| error.clone());
+        self.failed.get_or_init(|| error.clone());
         error
     }
 }

@@ -30,6 +30,14 @@ pub(super) enum Decision<T> {
     Logs(Event, T),
 }
 
+/// What is logged for a reported block.
+#[derive(Debug)]
+pub(super) enum Adding {
+    Nothing,
+    PassesOver(Event),
+    Adds,
+}
+
 use Decision::{Logs, Stands};
 
 impl State {
@@ -65,41 +73,48 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn add(&self, block: Block, pending_bytes_max: u64) -> Result<Decision<Added>> {
-        block.check()?;
-        Ok(match self.tracker.arrival(&block)? {
-            Arrival::Settled => Stands(Added::Already),
-            Arrival::Early(settled) => Stands(Added::Refused(Refusal::Early { settled })),
-            Arrival::Elsewhere(ends) => Stands(Added::Refused(Refusal::Ends(ends))),
+    /// Takes in the next block, whose adding was decided on this very state. Blocks are what there are most of, and it
+    /// has been looked at closely enough by then.
+    pub(super) fn take_in(&mut self, block: &Block) {
+        self.tracker.take_in(block);
+        self.events += 1;
+    }
+
+    /// What adding a block comes to: its answer, and whether it is added for it, passed over, or neither.
+    pub(super) fn add(&self, block: &Block, pending_bytes_max: u64) -> Result<(Added, Adding)> {
+        Ok(match self.tracker.arrival(block)? {
+            Arrival::Settled => (Added::Already, Adding::Nothing),
+            Arrival::Early(settled) => (Added::Refused(Refusal::Early { settled }), Adding::Nothing),
+            Arrival::Elsewhere(ends) => (Added::Refused(Refusal::Ends(ends)), Adding::Nothing),
             // Its log goes on behind it, so it has to be settled.
-            Arrival::Known => {
-                Logs(passed_over(block.log(), block.position(), block.previous), Added::Already)
-            }
+            Arrival::Known => (Added::Already, Adding::PassesOver(self.passed_over(block))),
             Arrival::Next => {
-                let pending = self.tracker.pending_bytes();
-                if pending > 0 && pending + block.body_len() as u64 > pending_bytes_max {
-                    return Ok(Stands(Added::Refused(Refusal::Room { pending_bytes: pending })));
+                let pending_bytes = self.tracker.pending_bytes();
+                if pending_bytes > 0 && pending_bytes + block.body_len() as u64 > pending_bytes_max {
+                    return Ok((Added::Refused(Refusal::Room { pending_bytes }), Adding::Nothing));
                 }
-                Logs(Event::Added(block), Added::Now)
+                (Added::Now, Adding::Adds)
             }
         })
     }
 
-    pub(super) fn pass_over(
-        &self,
-        log: ReceiverLog,
-        position: Position,
-        previous: Option<Position>,
-    ) -> Result<Decision<PassedOver>> {
-        if position >= Position::LIMIT || previous.is_some_and(|before| before >= position) {
-            let message = format!("a block lies behind the one before it: {log} position={position}");
-            return Err(Error::new(Kind::Invalid, message));
-        }
-        Ok(match self.tracker.follows(log, position, previous)? {
+    pub(super) fn pass_over(&self, block: &Block) -> Result<Decision<PassedOver>> {
+        block.check()?;
+        Ok(match self.tracker.follows(block.log(), block.position(), block.previous)? {
             Follows::Settled => Stands(PassedOver::Already),
             Follows::Early(settled) => Stands(PassedOver::Early { settled }),
-            Follows::Next => Logs(passed_over(log, position, previous), PassedOver::Now),
+            Follows::Next => Logs(self.passed_over(block), PassedOver::Now),
         })
+    }
+
+    fn passed_over(&self, block: &Block) -> Event {
+        let unknown = |range: &&SourceRange| self.tracker.end(block.stream, range.partition).end.is_none();
+        Event::PassedOver {
+            log: block.log(),
+            position: block.position(),
+            previous: block.previous,
+            begins: block.ranges.iter().filter(unknown).map(|range| (range.partition, range.from)).collect(),
+        }
     }
 
     pub(super) fn move_end(&self, stream: u32, lost: SourceRange) -> Result<Decision<Moved>> {
@@ -187,8 +202,4 @@ impl State {
             None => Logs(Event::RetireIntended { log, below }, Retiring::Intended),
         })
     }
-}
-
-fn passed_over(log: ReceiverLog, position: Position, previous: Option<Position>) -> Event {
-    Event::PassedOver { log, position, previous }
 }

@@ -1,10 +1,14 @@
 //! Checkpoints on memory, local disk and the simulated device.
 
 mod background;
+mod every_byte;
 mod falling_back;
 mod fixture;
+mod golden;
+mod histories;
 mod journal;
 mod publishing;
 mod receive;
 mod resume;
 mod sharing;
+mod simulation;
