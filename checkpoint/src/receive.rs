@@ -26,14 +26,23 @@ impl Reports {
     fn answer(&self, block: &Report, added: Added) -> Result<Answer> {
         Ok(match added {
             Added::Now => Answer::Taken,
-            // It is settled, which a block that was passed over is too: its source may forget the records of one that was
-            // taken, and of no other.
+            // A block that was passed over is settled too: a source may forget the records of one that was taken, and of
+            // no other.
             Added::Already if is_known(self.journal.view()?.tracker(), block) => Answer::Taken,
             Added::Already => Answer::PassedOver,
+            Added::Refused(Refusal::Ends(_)) if self.is_settled(block)? => Answer::PassedOver,
             Added::Refused(Refusal::Ends(ends)) => Answer::Refused(ends.iter().filter_map(end).collect()),
             Added::Refused(Refusal::Early { settled }) => Answer::Early(settled),
             Added::Refused(Refusal::Room { .. }) => Answer::Full,
         })
+    }
+}
+
+impl Reports {
+    fn is_settled(&self, block: &Report) -> Result<bool> {
+        let log = block_of(block).log();
+        let settled = self.journal.view()?.tracker().settled(log);
+        Ok(settled.is_some_and(|settled| block.handle.position() <= settled))
     }
 }
 
@@ -62,8 +71,7 @@ impl Driver for Reports {
     }
 
     fn pass_over(&self, block: &Report) -> Result<Answer> {
-        let log = block_of(block).log();
-        Ok(match self.journal.pass_over(log, block.handle.position(), block.previous)? {
+        Ok(match self.journal.pass_over(&block_of(block))? {
             PassedOver::Now | PassedOver::Already => Answer::PassedOver,
             PassedOver::Early { settled } => Answer::Early(settled),
         })

@@ -77,7 +77,7 @@ struct Scene {
 
 impl Scene {
     fn new(seed: u64) -> Scene {
-        let received = if seed % 2 == 0 { Sim::growing(seed) } else { Sim::objects(seed) };
+        let received = if seed.is_multiple_of(2) { Sim::growing(seed) } else { Sim::objects(seed) };
         let scene = Scene {
             received,
             journal: Sim::growing(seed ^ 1),

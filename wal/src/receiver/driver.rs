@@ -75,6 +75,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
     fn report(&self, blocks: &[Report]) -> Result<Vec<Answer>>;
 
     /// Settles a block that was refused without taking it: [`PassedOver`](Answer::PassedOver), now or before, or
-    /// [`Early`](Answer::Early). It is durable at the driver when this returns.
+    /// [`Early`](Answer::Early). It is durable at the driver when this returns. A partition of which nothing has arrived
+    /// begins where it begins in this block, so that none that was cut behind it is taken for the first.
     fn pass_over(&self, block: &Report) -> Result<Answer>;
 }

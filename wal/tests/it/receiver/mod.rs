@@ -127,6 +127,10 @@ impl Driver for Desk {
             return Ok(Answer::Early(settled));
         }
         book.settled.insert(log_of(block), block.handle.position());
+        // A partition of which nothing has arrived begins here: what was cut behind is not taken for its first.
+        for range in &block.ranges {
+            book.ends.entry(range.partition).or_insert(range.from);
+        }
         book.passed.push(block.clone());
         book.answered(Answer::PassedOver)
     }
