@@ -42,7 +42,7 @@ impl Anew {
 
     /// The records of a block that the driver does not know.
     fn rest(&self, flying: &Flying) -> Result<Building> {
-        let mut building = Building::new();
+        let mut building = Building::new(flying.payload.len());
         let from: BTreeMap<_, _> = flying.ranges.iter().map(|range| (range.partition, range.from)).collect();
         let mut behind = BTreeMap::new();
         for record in blocks::records(&flying.payload)? {

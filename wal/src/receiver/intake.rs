@@ -119,7 +119,7 @@ impl Intake {
         Intake {
             life: Life::Running,
             phase: Phase::CatchingUp,
-            open: Cut::new(),
+            open: Cut::new(0),
             cut: VecDeque::new(),
             flying: VecDeque::new(),
             appending: false,
@@ -236,7 +236,9 @@ impl Intake {
     /// Closes the open block, if there is anything in it.
     pub(super) fn cut(&mut self) {
         if !self.open.building.is_empty() {
-            let open = std::mem::replace(&mut self.open, Cut::new());
+            // The next one will be about as long: it need not be moved as it grows.
+            let len = self.open.building.len();
+            let open = std::mem::replace(&mut self.open, Cut::new(len + len / 64 + 256));
             self.cut.push_back(open);
         }
     }
@@ -299,7 +301,7 @@ impl Intake {
 }
 
 impl Cut {
-    fn new() -> Self {
-        Cut { building: Building::new(), since: Duration::ZERO, weight: 0 }
+    fn new(len: usize) -> Self {
+        Cut { building: Building::new(len), since: Duration::ZERO, weight: 0 }
     }
 }

@@ -14,13 +14,17 @@ pub(in crate::receiver) struct Building {
     bytes: Vec<u8>,
     records: u32,
     ranges: Vec<SourceRange>,
-    /// Which of the ranges is a partition's.
+    /// Which of the ranges is a partition's; and the one of the last record, for records of a partition come together.
     of: HashMap<u32, usize>,
+    last: usize,
 }
 
 impl Building {
-    pub(in crate::receiver) fn new() -> Self {
-        Building { bytes: vec![0; HEADER_BYTES], records: 0, ranges: Vec::new(), of: HashMap::new() }
+    /// With room for so many bytes at first.
+    pub(in crate::receiver) fn new(len: usize) -> Self {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + len);
+        bytes.resize(HEADER_BYTES, 0);
+        Building { bytes, records: 0, ranges: Vec::new(), of: HashMap::new(), last: 0 }
     }
 
     pub(in crate::receiver) fn is_empty(&self) -> bool {
@@ -49,10 +53,13 @@ impl Building {
     /// range begins, if it is the first one of its partition here.
     pub(in crate::receiver) fn push_numbered(&mut self, place: Place, from: u64, record: &[u8]) {
         let Place { partition, position } = place;
-        let at = *self.of.entry(partition).or_insert_with(|| {
-            self.ranges.push(SourceRange { partition, from, to: from });
-            self.ranges.len() - 1
-        });
+        if self.ranges.get(self.last).is_none_or(|range| range.partition != partition) {
+            self.last = *self.of.entry(partition).or_insert_with(|| {
+                self.ranges.push(SourceRange { partition, from, to: from });
+                self.ranges.len() - 1
+            });
+        }
+        let at = self.last;
         let range = &mut self.ranges[at];
         assert!(position >= range.to, "records of a partition go up");
         let hole = position - range.to;
