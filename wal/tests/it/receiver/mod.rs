@@ -170,6 +170,9 @@ impl Acknowledge for Told {
     }
 }
 
+/// A record that was received: partition and position, if it has them, and its bytes.
+pub(crate) type One = (Option<(u32, u64)>, Vec<u8>);
+
 /// A place with a log, a driver and a source, and the receivers that come and go.
 pub(crate) struct Scene {
     pub(crate) sim: Sim,
@@ -276,7 +279,7 @@ impl Scene {
     }
 
     /// Every record of the blocks that the driver took, read back by handle, in the order in which they were taken.
-    pub(crate) fn received(&self) -> Vec<(Option<(u32, u64)>, Vec<u8>)> {
+    pub(crate) fn received(&self) -> Vec<One> {
         let reader = Reader::open(self.sim.process().store()).unwrap();
         let mut all = Vec::new();
         for report in &self.book().taken {
