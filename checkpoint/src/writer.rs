@@ -154,7 +154,7 @@ impl Writer {
     }
 
     /// Passes over the checkpoint that was to be restored from, since its bytes were found to be bad, and looks for the
-    /// next older one of use. Errors as of [`Checkpoints::latest`].
+    /// next older one of use among those that are kept with it. Errors as of [`Checkpoints::latest`].
     ///
     /// `Invalid`: this writer has published already.
     pub fn fall_back(&mut self, held: &Held) -> Result<Latest> {
@@ -165,7 +165,8 @@ impl Writer {
             return Err(Error::new(Kind::Invalid, message));
         };
         let mut heads = self.checkpoints.folder()?.heads;
-        heads.retain(|id| *id < base);
+        // The others are dead: their parts may be gone, or go yet, by a sweep that a replaced writer was paused in.
+        heads.retain(|id| *id < base && self.links.iter().any(|link| link.id == *id));
         let latest = self.checkpoints.latest_among(heads.clone(), held)?;
         self.follow(&latest, &heads)?;
         self.shares = false;

@@ -3,6 +3,7 @@
 mod background;
 mod falling_back;
 mod fixture;
+mod histories;
 mod journal;
 mod publishing;
 mod resume;
