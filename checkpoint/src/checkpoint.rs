@@ -3,9 +3,11 @@
 use std::fmt;
 
 use headwater_wal::format::frame::Codec;
+use headwater_wal::store::Name;
 use headwater_wal::{Position, Time};
 
-use crate::format::name::Origin;
+use crate::format::name::{self, Origin};
+use crate::sections::Sections;
 
 /// Which checkpoint: the greatest is the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +36,47 @@ impl std::str::FromStr for Id {
             let message = format!("a checkpoint is named by epoch and number, such as 3-17: name={text:?}");
             headwater_wal::Error::new(headwater_wal::Kind::Invalid, message)
         })
+    }
+}
+
+/// What an object in a folder of checkpoints is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Object {
+    /// The writer of that epoch has begun.
+    Claim(u64),
+    /// The head of a checkpoint.
+    Head(Id),
+    /// A part of what was first written as a section of that ordinal by that checkpoint.
+    Part {
+        /// The checkpoint.
+        of: Id,
+        /// The section's ordinal in it.
+        section: u32,
+        /// The part's ordinal in the section.
+        part: u32,
+    },
+}
+
+impl Object {
+    /// The folder of the parts; the others lie in the root.
+    pub const PARTS: &str = name::PARTS;
+
+    /// What the object of that name is; `None` if none is ever put under it.
+    pub fn parse(text: &str) -> Option<Object> {
+        if let Some((folder, leaf)) = text.split_once('/') {
+            let (of, part) = name::parse_part(leaf).filter(|_| folder == name::PARTS)?;
+            return Some(Object::Part { of: of.id, section: of.section, part });
+        }
+        name::parse_head(text).map(Object::Head).or_else(|| name::parse_claim(text).map(Object::Claim))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> Name {
+        match *self {
+            Object::Claim(epoch) => name::claim(epoch),
+            Object::Head(id) => name::head(id),
+            Object::Part { of, section, part } => name::part(Origin { id: of, section }, part),
+        }
     }
 }
 
@@ -69,7 +112,7 @@ pub struct Checkpoint {
     pub(crate) content: Content,
     pub(crate) positions: Vec<(String, Position)>,
     pub(crate) chain: Vec<Id>,
-    pub(crate) sections: Vec<Section>,
+    pub(crate) sections: Sections,
     /// The length of the head.
     pub(crate) head_bytes: u64,
 }
@@ -122,7 +165,7 @@ impl Checkpoint {
 
     /// The section of that name.
     pub fn section(&self, name: &str) -> Option<&Section> {
-        self.sections.iter().find(|section| section.name == name)
+        self.sections.get(name)
     }
 
     /// The length of all sections.
@@ -186,6 +229,17 @@ impl Section {
         self.in_parts().map(|(of, _)| of.id)
     }
 
+    /// The parts that it lies in, and of each the length of the object and the checksum of its stored bytes, as the head
+    /// states them; none if it lies inside the head.
+    pub fn objects(&self) -> impl Iterator<Item = (Object, u64, u32)> {
+        let (of, parts) = self.in_parts().unzip();
+        let parts = parts.into_iter().flatten().zip(0..);
+        parts.zip(of.into_iter().cycle()).map(|((part, ordinal), of)| {
+            let object = Object::Part { of: of.id, section: of.section, part: ordinal };
+            (object, part.object_bytes(), part.check)
+        })
+    }
+
     pub(crate) fn in_parts(&self) -> Option<(Origin, &[Part])> {
         match &self.lies {
             Lies::Inside { .. } => None,
@@ -199,7 +253,9 @@ impl Section {
             (Lies::Inside { check: a, .. }, Lies::Inside { check: b, .. }) => {
                 a == b && self.bytes == other.bytes
             }
-            (Lies::InParts { of: a, .. }, Lies::InParts { of: b, .. }) => a == b,
+            (Lies::InParts { of: a, parts: these }, Lies::InParts { of: b, parts: those }) => {
+                a == b || these == those
+            }
             _ => false,
         }
     }

@@ -119,8 +119,16 @@ impl Checkpoints {
 
     pub(crate) fn latest_among(&self, heads: Vec<Id>, held: &Held) -> Result<Latest> {
         let mut passed_over = Vec::new();
+        // Those that the newest head that can be read is kept with. Others are dead: their parts may be gone, or go yet.
+        let mut kept: Option<Vec<Id>> = None;
         for id in heads.into_iter().rev() {
-            match self.get(id).map_err(Pass::from).and_then(|found| self.usable(found, held)) {
+            let found = self.get(id).map_err(Pass::from).and_then(|found| {
+                match kept.get_or_insert_with(|| [&[id], found.kept()].concat()).contains(&id) {
+                    true => self.usable(found, held),
+                    false => Err(Pass::Over(dead(id))),
+                }
+            });
+            match found {
                 Ok(checkpoint) => return Ok(Latest { checkpoint: Some(checkpoint), passed_over }),
                 Err(Pass::Over(error)) => passed_over.push((id, error)),
                 Err(Pass::Fail(error)) => return Err(error),
@@ -155,6 +163,19 @@ impl Checkpoints {
         SectionReader::open(self.store.clone(), checkpoint, section)
     }
 
+    /// One part of a section that lies in parts, verified; for checking each by itself.
+    ///
+    /// `NotThere`: the section has no such part. `Retired`: the object is gone.
+    pub fn read_part(&self, checkpoint: &Checkpoint, section: &Section, part: u32) -> Result<Bytes> {
+        let stated = section.in_parts().and_then(|(of, parts)| Some((of, parts.get(part as usize)?)));
+        let Some((of, stated)) = stated else {
+            let message = format!("the section has no such part: section={:?} part={part}", section.name);
+            return Err(Error::new(Kind::NotThere, message));
+        };
+        let header = PartHeader { identity: checkpoint.identity, of, ordinal: part };
+        section::read_part(&*self.store, header, stated)
+    }
+
     /// Reads every byte of these checkpoints, what they share once, and says what is wrong with which of them.
     ///
     /// A part that rots spoils every checkpoint that names it, so each of them has the error.
@@ -165,13 +186,14 @@ impl Checkpoints {
             let errors = found.entry(*id).or_default();
             let checkpoint = match self.get(*id) {
                 Ok(checkpoint) => checkpoint,
-                Err(error) if is_of_the_thing(&error) => {
+                // One of a newer release keeps nobody from looking at the others.
+                Err(error) if is_of_the_thing(&error) || error.kind() == Kind::Unsupported => {
                     errors.push(error);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            for section in &checkpoint.sections {
+            for section in checkpoint.sections.iter() {
                 match &section.lies {
                     Lies::Inside { .. } => {
                         errors.extend(thing(section::inside(&*self.store, &checkpoint, section).map(drop))?);
@@ -283,6 +305,13 @@ impl From<Error> for Pass {
     fn from(error: Error) -> Pass {
         if is_of_the_thing(&error) { Pass::Over(error) } else { Pass::Fail(error) }
     }
+}
+
+/// Why a head is not taken that a newer one was published without.
+fn dead(id: Id) -> Error {
+    let message =
+        format!("a newer checkpoint was published that is not kept together with it: checkpoint={id}");
+    Error::new(Kind::Retired, message).at(name::head(id).as_str(), 0)
 }
 
 fn is_of_the_thing(error: &Error) -> bool {

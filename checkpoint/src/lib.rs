@@ -73,12 +73,13 @@ pub mod journal;
 mod options;
 pub mod resume;
 mod section;
+mod sections;
 mod sweep;
 mod upload;
 mod writer;
 
 pub use background::{Background, Captured, Status, Ticket};
-pub use checkpoint::{Checkpoint, Content, Id, Section};
+pub use checkpoint::{Checkpoint, Content, Id, Object, Section};
 pub use checkpoints::{Checkpoints, Latest};
 pub use draft::{Draft, SectionWriter};
 pub use held::Held;

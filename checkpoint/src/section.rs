@@ -97,7 +97,7 @@ pub(crate) fn inside(store: &dyn Store, checkpoint: &Checkpoint, section: &Secti
 
 /// The same as they are stored, not verified.
 pub(crate) fn inside_stored(store: &dyn Store, checkpoint: &Checkpoint, section: &Section) -> Result<Bytes> {
-    let range = format::inside_at(checkpoint, &section.name);
+    let range = checkpoint.sections.inside_at(section, checkpoint.head_bytes);
     store.read(&name::head(checkpoint.id), range).map_err(|error| gone(error, &name::head(checkpoint.id)))
 }
 

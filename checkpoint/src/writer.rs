@@ -29,6 +29,7 @@ use crate::format::name::{self, Origin};
 use crate::format::{self, Claim, TEXT_BYTES_MAX};
 use crate::held::Held;
 use crate::options::Options;
+use crate::sections::Sections;
 use crate::upload::{self, Rate, Way};
 
 /// Whose checkpoints these are, and which writer's.
@@ -53,7 +54,7 @@ impl Owner {
         let known = checkpoints.latest(&Held::nothing())?.checkpoint.map(|newest| newest.identity);
         let [a, b, c, d, e, f, g, h, ..] = SystemClock::default().random();
         let identity = known.unwrap_or_else(|| u64::from_le_bytes([a, b, c, d, e, f, g, h]));
-        Ok(Owner { identity, epoch: folder.newest_epoch().map_or(1, |newest| newest + 1) })
+        Ok(Owner { identity, epoch: folder.newest_epoch().map_or(Ok(1), above)? })
     }
 }
 
@@ -136,7 +137,7 @@ impl Writer {
             clock,
             way: Arc::new(way),
             _own: own,
-            next: own_heads.map(|id| id.number + 1).max().unwrap_or(0),
+            next: own_heads.map(|id| id.number).max().map_or(Ok(0), above)?,
             base: None,
             base_inside: BTreeMap::new(),
             shares: false,
@@ -177,7 +178,7 @@ impl Writer {
     pub fn draft(&mut self) -> Result<Draft<'_>> {
         self.still_here()?;
         let id = Id { epoch: self.owner.epoch, number: self.next };
-        self.next += 1;
+        self.next = above(self.next)?;
         Ok(Draft::new(self, id))
     }
 
@@ -247,7 +248,7 @@ impl Writer {
             content: self.options.content.clone(),
             positions: checked(positions)?,
             chain: self.kept().take(keep).collect(),
-            sections,
+            sections: Sections::new(sections).expect("a draft has each name once"),
             head_bytes: 0,
         };
         let bytes = format::encode(&checkpoint, inside)?;
@@ -304,6 +305,17 @@ impl Writer {
         (self.base, self.base_inside) = (base, BTreeMap::new());
         Ok(())
     }
+}
+
+/// The next number. Names with the greatest one were not put by any writer, who counts from 0.
+fn above(number: u64) -> Result<u64> {
+    number.checked_add(1).ok_or_else(|| {
+        let message = format!(
+            "a file's name has the greatest number that there is, so none comes after it; no writer has put it, remove it: \
+             number={number}"
+        );
+        Error::new(Kind::Invalid, message)
+    })
 }
 
 /// `Fenced` if there is a newer epoch than the owner's.

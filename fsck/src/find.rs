@@ -1,9 +1,11 @@
-//! What lies at a place: a log, folders with logs in them, or nothing of ours.
+//! What lies at a place: a log, checkpoints, folders with logs in them, or nothing of ours.
 
 use headwater_wal::format::header::{Header, HeaderFault, VERSION};
 use headwater_wal::format::name::parse_segment;
 use headwater_wal::store::{Entry, Name, Store, What};
 use headwater_wal::{Depth, Error, Kind, Position, Result, Survey, look};
+
+use crate::checkpoints;
 
 const LOGS_NAMED_MAX: usize = 10;
 
@@ -29,16 +31,39 @@ pub fn find(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Surve
     if nothing { Err(no_log(store)?) } else { Ok(survey) }
 }
 
+/// Whether a store's root holds files with a segment's name.
+pub fn is_log(store: &dyn Store) -> Result<bool> {
+    for page in store.list(&Name::ROOT)? {
+        let is = |entry: &Entry| matches!(entry.what, What::File(_)) && parse_segment(&entry.name).is_some();
+        if page?.iter().any(is) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn no_log(store: &dyn Store) -> Result<Error> {
     let place = store.place();
-    let below = logs_below(store)?;
+    if checkpoints::is_here(store)? {
+        let message =
+            format!("this is a folder of checkpoints and no log:\n  wal-inspect checkpoints {place}");
+        return Ok(Error::new(Kind::NotThere, message));
+    }
+    let below = logs_below(store, LOGS_NAMED_MAX)?;
+    let beside = match checkpoints::is_below(store)? {
+        true => format!("\n  wal-inspect checkpoints {place}"),
+        false => String::new(),
+    };
     let message = match below.as_slice() {
+        [] if !beside.is_empty() => {
+            format!("no log is here or in the folders below, but checkpoints are:{beside}")
+        }
         [] => format!("no log is here, and none in the folders below: place={place}"),
         below => {
             let commands: Vec<String> =
                 below.iter().map(|folder| format!("\n  wal-inspect info {place}/{folder}")).collect();
             format!(
-                "this is no log, but logs lie in it; name one of them: place={place}{}",
+                "this is no log, but logs lie in it; name one of them: place={place}{}{beside}",
                 commands.concat()
             )
         }
@@ -46,8 +71,8 @@ fn no_log(store: &dyn Store) -> Result<Error> {
     Ok(Error::new(Kind::NotThere, message))
 }
 
-/// The folders below the root that hold files with a segment's name.
-fn logs_below(store: &dyn Store) -> Result<Vec<Name>> {
+/// The folders below the root that hold files with a segment's name: at most so many, and three folders down.
+pub fn logs_below(store: &dyn Store, most: usize) -> Result<Vec<Name>> {
     let (mut logs, mut seen) = (Vec::new(), 0);
     let mut folders = vec![(Name::ROOT, 0)];
     while let Some((folder, deep)) = folders.pop() {
@@ -68,7 +93,7 @@ fn logs_below(store: &dyn Store) -> Result<Vec<Name>> {
             true => logs.push(folder),
             false => folders.extend(inside.into_iter().rev().take(FOLDERS_MAX)),
         }
-        if logs.len() == LOGS_NAMED_MAX || seen == FOLDERS_MAX {
+        if logs.len() == most || seen == FOLDERS_MAX {
             break;
         }
     }

@@ -8,15 +8,18 @@ use headwater_wal::Position;
 /// How bad a finding is; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
-    /// No crash explains it, and it was not mended: the log is refused until it is repaired or the loss is accepted.
+    /// No crash explains it, and it was not mended: a log is refused until it is repaired or the loss is accepted, a
+    /// checkpoint is passed over.
     Damaged,
+    /// A newer release wrote it: whether it is good cannot be told.
+    Unsupported,
     /// It was lost, and the loss was accepted, in an earlier life of the log.
     Lost,
     /// A tail that a crash explains; nothing of it was acknowledged.
     Torn,
-    /// A file of the log that is no part of it any more.
+    /// A file of the log or an object of checkpoints that is no part of them any more.
     SetAside,
-    /// A name that is not the log's. It is left alone.
+    /// A name that is not of a log or of checkpoints. It is left alone.
     Foreign,
 }
 
@@ -25,6 +28,7 @@ impl Severity {
     pub fn name(self) -> &'static str {
         match self {
             Severity::Damaged => "damaged",
+            Severity::Unsupported => "unsupported",
             Severity::Lost => "lost",
             Severity::Torn => "torn",
             Severity::SetAside => "set-aside",
@@ -74,7 +78,7 @@ impl fmt::Display for Finding {
             .as_ref()
             .map(|Range { start, end }| format!("positions {start} to {end} ({} bytes)", end.since(*start)));
         let place: Vec<String> = file.into_iter().chain(range).collect();
-        write!(f, "{:<10}{}", self.severity, place.join(", "))?;
+        write!(f, "{:<9} {}", self.severity, place.join(", "))?;
         for (label, text) in [("what", &self.what), ("lost", &self.lost), ("do", &self.remedy)] {
             if !text.is_empty() {
                 write!(f, "\n    {label:<5} {text}")?;

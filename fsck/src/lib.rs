@@ -1,4 +1,4 @@
-//! Looks into Headwater's logs and checks them.
+//! Looks into Headwater's logs and checkpoints, and checks them.
 //!
 //! Nothing here ever creates, changes, locks or fences anything, also beside a live writer (promise P7): the only calls
 //! made of a [`Store`](headwater_wal::store::Store) are `list` and `read`.
@@ -24,6 +24,7 @@
 //! The program `wal-inspect` (feature `cli`) shows the same to people and, as JSON lines, to other programs.
 
 mod check;
+pub mod checkpoints;
 mod file;
 mod find;
 mod finding;
@@ -32,7 +33,7 @@ mod report;
 
 pub use check::check;
 pub use file::File;
-pub use find::find;
+pub use find::{find, is_log, logs_below};
 pub use finding::{Finding, Severity};
 pub use headwater_wal::Depth;
 pub use report::Report;

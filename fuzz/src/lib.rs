@@ -1,5 +1,6 @@
 //! What the fuzz targets do with their bytes: plain functions, which panic if what they call breaks its word.
 
+pub mod checkpoints;
 pub mod codecs;
 mod lay;
 pub mod logs;
@@ -71,20 +72,28 @@ fn take_u32(bytes: &[u8]) -> (u32, &[u8]) {
 mod tests {
     use super::*;
 
-    const GOLDEN: [&[u8]; 5] = [
+    const GOLDEN: [&[u8]; 8] = [
         include_bytes!("../../wal/tests/golden/v1/disk/00000000000000000000.wal"),
         include_bytes!("../../wal/tests/golden/v1/disk/00000000000001048576.wal"),
         include_bytes!("../../wal/tests/golden/v1/disk/00000000000001050248.wal"),
         include_bytes!("../../wal/tests/golden/v1/objects/00000000000000000000.wal"),
         include_bytes!("../../wal/tests/golden/v1/objects/00000000000001048576.wal"),
+        include_bytes!("../../checkpoint/tests/golden/v1/00000000000000000003-00000000000000000007.ckpt"),
+        include_bytes!("../../checkpoint/tests/golden/v1/00000000000000000004-00000000000000000000.ckpt"),
+        include_bytes!(
+            "../../checkpoint/tests/golden/v1/parts/00000000000000000004-00000000000000000000-0000000001-0000000000.part"
+        ),
     ];
 
-    const TEXTS: [&str; 6] = [
+    const TEXTS: [&str; 9] = [
         "hw1:8899aabbccddeeff:7:81985529216486895:4096:305419896:deadbeef",
         "00000000000001048576.wal",
         "00000000000001048576",
         "99999999999999999999.wal",
         "hw1:::::",
+        "00000000000000000003-00000000000000000007.ckpt\n00000000000000000003.epoch\n3-7",
+        "00000000000000000003-00000000000000000007-0000000003-0000000001.part",
+        "00000000000000000003-18446744073709551615.ckpt\n18446744073709551615.epoch",
         "",
     ];
 
@@ -185,5 +194,25 @@ mod tests {
     #[test]
     fn operations() {
         run_on_seeds(logs::operations);
+    }
+
+    #[test]
+    fn checkpoint_head() {
+        run_on_seeds(checkpoints::head);
+    }
+
+    #[test]
+    fn checkpoint_part() {
+        run_on_seeds(checkpoints::part);
+    }
+
+    #[test]
+    fn checkpoint_names() {
+        run_on_seeds(checkpoints::names);
+    }
+
+    #[test]
+    fn checkpoint_folder() {
+        run_on_seeds(checkpoints::folder);
     }
 }

@@ -1,7 +1,5 @@
 //! A checkpoint's head: preamble, table, and the sections that lie inside.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 use headwater_wal::format::codec;
 use headwater_wal::{Error, Kind, Position, Result, Time};
@@ -11,6 +9,7 @@ use super::name::{self, Origin};
 use super::{INSIDE_BYTES_MAX, PART_BYTES_MAX, TABLE_BYTES_MAX, VERSION};
 use crate::Id;
 use crate::checkpoint::{Checkpoint, Content, Lies, Part, Section};
+use crate::sections::Sections;
 
 pub(crate) const PREAMBLE_BYTES: usize = 64;
 
@@ -85,7 +84,7 @@ pub(crate) fn encode(checkpoint: &Checkpoint, inside: &[Bytes]) -> Result<Bytes>
         table.u64(id.epoch).u64(id.number);
     }
     table.u32(checkpoint.sections.len() as u32);
-    for section in &checkpoint.sections {
+    for section in checkpoint.sections.iter() {
         table.text(&section.name);
         match section.revision {
             Some(revision) => table.u8(1).u64(revision),
@@ -138,8 +137,7 @@ pub(crate) fn decode_table(id: Id, preamble: &Preamble, table: &[u8]) -> Result<
     if !below(&checkpoint.chain) || !checkpoint.chain.is_sorted_by(|newer, older| newer > older) {
         return Err(damaged("a head that follows one that is newer")); // K10
     }
-    let inside: u64 = checkpoint.sections.iter().map(inside_bytes).sum();
-    if preamble.object_bytes != preamble.inside_at() + inside {
+    if preamble.object_bytes != preamble.inside_at() + checkpoint.sections.inside_bytes() {
         return Err(damaged("the head is not as long as its sections are")); // K11
     }
     Ok(checkpoint)
@@ -160,14 +158,11 @@ fn read_table(id: Id, preamble: &Preamble, table: &[u8]) -> Option<Checkpoint> {
     for _ in 0..take.u32()? {
         sections.push(read_section(&mut take)?);
     }
-    let differ = {
-        let mut names = HashSet::new();
-        sections.iter().all(|section: &Section| names.insert(&*section.name))
-    };
+    let sections = Sections::new(sections)?;
     let ascend = positions.is_sorted_by(|(a, _), (b, _)| a < b);
     let (identity, time) = (preamble.identity, preamble.time);
     let head_bytes = preamble.object_bytes;
-    (take.0.is_empty() && differ && ascend).then_some(Checkpoint {
+    (take.0.is_empty() && ascend).then_some(Checkpoint {
         id,
         identity,
         time,
@@ -217,27 +212,12 @@ fn read_section(take: &mut Take<'_>) -> Option<Section> {
     Some(Section { name, revision, bytes, lies })
 }
 
-fn inside_bytes(section: &Section) -> u64 {
-    match section.lies {
-        Lies::Inside { stored, .. } => stored.into(),
-        Lies::InParts { .. } => 0,
-    }
-}
-
-/// Where in the head the section of that name lies, if it lies inside.
-pub(crate) fn inside_at(checkpoint: &Checkpoint, name: &str) -> std::ops::Range<u64> {
-    let of = |sections: &[Section]| sections.iter().map(inside_bytes).sum::<u64>();
-    let before = checkpoint.sections.iter().position(|section| section.name == name).unwrap_or_default();
-    let begins = checkpoint.head_bytes - of(&checkpoint.sections[before..]);
-    begins..begins + inside_bytes(&checkpoint.sections[before])
-}
-
 /// The bytes of a section, given those that lie in the head for it.
 pub(crate) fn inside(checkpoint: &Checkpoint, section: &Section, stored_bytes: Bytes) -> Result<Bytes> {
     let Lies::Inside { codec, stored, stored_check, check } = section.lies else {
         unreachable!("it was asked where it lies");
     };
-    let at = inside_at(checkpoint, &section.name).start;
+    let at = checkpoint.sections.inside_at(section, checkpoint.head_bytes).start;
     let error = |kind, what: &str| {
         let message = format!("{what}: section={:?}", section.name);
         Error::new(kind, message).at(name::head(checkpoint.id).as_str(), at)

@@ -103,7 +103,7 @@ pub(crate) mod name;
 mod part;
 
 pub(crate) use claim::Claim;
-pub(crate) use head::{PREAMBLE_BYTES, Preamble, decode_table, encode, inside, inside_at};
+pub(crate) use head::{PREAMBLE_BYTES, Preamble, decode_table, encode, inside};
 pub(crate) use part::{PART_HEADER_BYTES, PartHeader, open, seal};
 
 /// The longest table of a head.

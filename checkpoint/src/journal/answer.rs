@@ -20,8 +20,9 @@ pub enum Added {
 /// Why a block was not added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Not all of it follows what has arrived; these are the ends of its partitions. Pass the block over, and cut anew
-    /// from them.
+    /// Not all of it follows what has arrived, or it was passed over before and has not arrived since; these are the
+    /// ends of its partitions. Pass the block over, and cut anew from them, or from where this block
+    /// begins in a partition that has no end.
     Ends(Vec<End>),
     /// The block before it in its log is not settled; the last one that is, is this. Report those between first.
     Early {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use headwater_wal::format::HANDLE_BYTES;
 use headwater_wal::{Error, Handle, Kind, Position, Result};
 
-use super::fields::{Fields, put_position, put_u16, put_u32, put_u64};
+use super::fields::{Fields, NOWHERE};
 
 /// The most bytes of the runtime's own that a block carries through the journal.
 pub const OWN_BYTES_MAX: usize = 4096;
@@ -20,7 +20,10 @@ pub(super) const BODY_BYTES: usize = AT_ZEROS + 4;
 pub(super) const RANGE_BYTES: usize = 20;
 
 const AT_POSITION: usize = 16; // in the handle, which comes first
-const AT_RANGES: usize = HANDLE_BYTES + 3 * 8;
+const AT_PREVIOUS: usize = HANDLE_BYTES;
+const AT_ID: usize = AT_PREVIOUS + 8;
+const AT_RECORDS: usize = AT_ID + 8;
+const AT_RANGES: usize = AT_RECORDS + 8;
 const AT_OWN: usize = AT_RANGES + 2;
 const AT_ZEROS: usize = AT_OWN + 2;
 
@@ -97,6 +100,9 @@ impl Block {
             let message = format!("{what}: {} position={}", self.log(), self.position());
             Err(Error::new(Kind::Invalid, message))
         };
+        if (self.stream, self.receiver) == (u32::MAX, u32::MAX) {
+            return wrong("this stream and receiver stand for the journal itself");
+        }
         if self.own.len() > OWN_BYTES_MAX {
             return wrong("a block carries too many bytes of the runtime's own");
         }
@@ -113,20 +119,25 @@ impl Block {
         Ok(())
     }
 
-    /// Its body: everything but stream and receiver.
+    /// Its body: everything but stream and receiver. Every event is written by it twice, to the log and to memory, so the
+    /// fixed part is put at once.
     pub(super) fn put(&self, bytes: &mut Vec<u8>) {
         bytes.reserve(self.body_len());
-        bytes.extend_from_slice(&self.handle.to_bytes());
-        put_position(bytes, self.previous);
-        put_u64(bytes, self.id);
-        put_u64(bytes, self.records);
-        put_u16(bytes, self.ranges.len() as u16);
-        put_u16(bytes, self.own.len() as u16);
-        put_u32(bytes, 0);
+        let mut fixed = [0; BODY_BYTES];
+        fixed[..HANDLE_BYTES].copy_from_slice(&self.handle.to_bytes());
+        let previous = self.previous.map_or(NOWHERE, |previous| previous.0);
+        for (at, word) in [(AT_PREVIOUS, previous), (AT_ID, self.id), (AT_RECORDS, self.records)] {
+            fixed[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        }
+        fixed[AT_RANGES..AT_OWN].copy_from_slice(&(self.ranges.len() as u16).to_le_bytes());
+        fixed[AT_OWN..AT_ZEROS].copy_from_slice(&(self.own.len() as u16).to_le_bytes());
+        bytes.extend_from_slice(&fixed);
         for range in &self.ranges {
-            put_u32(bytes, range.partition);
-            put_u64(bytes, range.from);
-            put_u64(bytes, range.to);
+            let mut fixed = [0; RANGE_BYTES];
+            fixed[0..4].copy_from_slice(&range.partition.to_le_bytes());
+            fixed[4..12].copy_from_slice(&range.from.to_le_bytes());
+            fixed[12..20].copy_from_slice(&range.to.to_le_bytes());
+            bytes.extend_from_slice(&fixed);
         }
         bytes.extend_from_slice(&self.own);
     }

@@ -28,8 +28,18 @@
 //! | 96 | 20 each | range | partition (4), from (8), to (8) |
 //! | | | own | |
 //!
-//! **2, block passed over**: 16 stream (4), 20 receiver (4), 24 identity of its log (8), 32 its position (8), 40 the
-//! position of the block before it, or none (8).
+//! **2, block passed over**
+//!
+//! | offset | bytes | field | |
+//! |---|---|---|---|
+//! | 16 | 4 | stream | |
+//! | 20 | 4 | receiver | |
+//! | 24 | 8 | identity | of its log |
+//! | 32 | 8 | position | in that log |
+//! | 40 | 8 | previous | the position of the block before it, or none |
+//! | 48 | 4 | begins | how many follow |
+//! | 52 | 4 | zero | |
+//! | 56 | 12 each | begin | of a partition of which nothing has arrived: partition (4), where it begins (8) |
 //!
 //! **3, end moved**: 16 stream (4), 20 partition (4), 24 from (8), 32 to (8): what lies between is lost on purpose.
 //!
@@ -65,17 +75,17 @@
 //! - E3: the kind is one of these;
 //! - E4: what is called zero is zero;
 //! - E5: it is exactly as long as its counts say;
-//! - E6: ranges are not empty; the partitions of a block go up, so do the logs of runs, and the streams and partitions
+//! - E6: ranges are not empty; the partitions of a block go up, and of begins, so do the logs of runs, and the streams and partitions
 //!   of direct ranges; a run's first position is at most its last, and is the last just if it is one block; a block
 //!   lies behind the one before it; `since` is at most the batch; positions are at most 2^62;
-//! - E7: of ranges in a block there are at most 1024, of own bytes and of a reason's 4096, of runs 4096, of direct
+//! - E7: of ranges in a block, and of begins, there are at most 1024, of own bytes and of a reason's 4096, of runs 4096, of direct
 //!   ranges 16384.
 
 use bytes::Bytes;
 use headwater_wal::{Error, Kind, Position, Result};
 
 use super::batch::{BatchId, DirectRange, OutputId, Run};
-use super::block::{BODY_BYTES, Block, OWN_BYTES_MAX, ReceiverLog};
+use super::block::{BLOCK_RANGES_MAX, BODY_BYTES, Block, OWN_BYTES_MAX, ReceiverLog, SourceRange};
 use super::fields::{Fields, put_position, put_u16, put_u32, put_u64};
 
 /// The kind of the records that events are: `J`.
@@ -89,6 +99,7 @@ pub const DIRECT_RANGES_MAX: usize = 16384;
 
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 16;
+const BEGIN_BYTES: usize = 12;
 const RUN_BYTES: usize = 40;
 const DIRECT_BYTES: usize = 24;
 
@@ -115,13 +126,16 @@ pub enum Event {
         position: Position,
         /// Where the block before it lies.
         previous: Option<Position>,
+        /// Where those of its partitions begin of which nothing has arrived. Its source sends from there again, and a
+        /// block that was cut behind must not be taken for the first.
+        begins: Vec<(u32, u64)>,
     },
     /// The end of a partition was moved forward on purpose: what lies between is lost.
     EndMoved {
         /// The stream.
         stream: u32,
         /// The partition and the lost range.
-        lost: super::block::SourceRange,
+        lost: SourceRange,
     },
     /// A batch has its input.
     Allotted {
@@ -172,9 +186,16 @@ pub enum Event {
 impl Event {
     /// The event's bytes, given how many events came before it. It must be one that the conditions allow.
     pub fn encode(&self, number: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.put(number, &mut bytes);
+        bytes
+    }
+
+    /// Puts the event's bytes behind others.
+    pub(super) fn put(&self, number: u64, bytes: &mut Vec<u8>) {
         let (kind, body) = match self {
             Event::Added(block) => (ADDED, 8 + block.body_len()),
-            Event::PassedOver { .. } => (PASSED_OVER, 32),
+            Event::PassedOver { begins, .. } => (PASSED_OVER, 40 + begins.len() * BEGIN_BYTES),
             Event::EndMoved { .. } => (END_MOVED, 24),
             Event::Allotted { runs, direct, .. } => {
                 (ALLOTTED, 24 + runs.len() * RUN_BYTES + direct.len() * DIRECT_BYTES)
@@ -185,12 +206,12 @@ impl Event {
             Event::Forgotten { .. } => (FORGOTTEN, 16),
             Event::RetireIntended { .. } => (RETIRE_INTENDED, 24),
         };
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + body);
+        let begins = bytes.len();
+        bytes.reserve(HEADER_BYTES + body);
         bytes.extend_from_slice(&[VERSION, kind, 0, 0, 0, 0, 0, 0]);
-        put_u64(&mut bytes, number);
-        self.put_body(&mut bytes);
-        debug_assert_eq!(bytes.len(), HEADER_BYTES + body, "an event is as long as it says");
-        bytes
+        put_u64(bytes, number);
+        self.put_body(bytes);
+        debug_assert_eq!(bytes.len() - begins, HEADER_BYTES + body, "an event is as long as it says");
     }
 
     fn put_body(&self, bytes: &mut Vec<u8>) {
@@ -200,10 +221,16 @@ impl Event {
                 put_u32(bytes, block.receiver);
                 block.put(bytes);
             }
-            Event::PassedOver { log, position, previous } => {
+            Event::PassedOver { log, position, previous, begins } => {
                 put_log(bytes, *log);
                 put_u64(bytes, position.0);
                 put_position(bytes, *previous);
+                put_u32(bytes, begins.len() as u32);
+                put_u32(bytes, 0);
+                for (partition, from) in begins {
+                    put_u32(bytes, *partition);
+                    put_u64(bytes, *from);
+                }
             }
             Event::EndMoved { stream, lost } => {
                 put_u32(bytes, *stream);
@@ -277,14 +304,7 @@ fn decode(bytes: &[u8]) -> Option<(u64, Event)> {
             }
             Event::Added(Block::take(stream, receiver, fields)?)
         }
-        PASSED_OVER => {
-            let (log, position) = (take_log(fields)?, fields.position()?);
-            let previous = fields.position_or_none()?;
-            if previous.is_some_and(|before| before >= position) {
-                return None; // E6
-            }
-            Event::PassedOver { log, position, previous }
-        }
+        PASSED_OVER => take_passed_over(fields)?,
         END_MOVED => {
             let direct = take_direct(fields)?;
             Event::EndMoved { stream: direct.stream, lost: direct.range }
@@ -316,6 +336,19 @@ fn decode(bytes: &[u8]) -> Option<(u64, Event)> {
         _ => return None, // E3
     };
     fields.is_empty().then_some((number, event)) // E5
+}
+
+fn take_passed_over(fields: &mut Fields<'_>) -> Option<Event> {
+    let (log, position, previous) = (take_log(fields)?, fields.position()?, fields.position_or_none()?);
+    let count = fields.u32()? as usize;
+    fields.zeros(4)?; // E4
+    if previous.is_some_and(|before| before >= position) || count > BLOCK_RANGES_MAX {
+        return None; // E6, E7
+    }
+    let begin = |fields: &mut Fields<'_>| fields.u32().zip(fields.u64());
+    let begins = fields.many(count, BEGIN_BYTES, begin)?; // E5
+    let sound = begins.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    sound.then_some(Event::PassedOver { log, position, previous, begins }) // E6
 }
 
 fn take_allotted(fields: &mut Fields<'_>) -> Option<Event> {
@@ -370,6 +403,6 @@ pub(super) fn put_direct(bytes: &mut Vec<u8>, direct: &DirectRange) {
 
 pub(super) fn take_direct(fields: &mut Fields<'_>) -> Option<DirectRange> {
     let (stream, partition) = (fields.u32()?, fields.u32()?);
-    let range = super::block::SourceRange { partition, from: fields.u64()?, to: fields.u64()? };
+    let range = SourceRange { partition, from: fields.u64()?, to: fields.u64()? };
     (range.from < range.to).then_some(DirectRange { stream, range }) // E6
 }

@@ -5,7 +5,7 @@ use headwater_wal::format::HANDLE_BYTES;
 use headwater_wal::{Handle, Position};
 
 /// What stands for "there is none" where a position may be missing.
-const NOWHERE: u64 = u64::MAX;
+pub(super) const NOWHERE: u64 = u64::MAX;
 
 /// Fields that are read in their order. Everything is `None` from the first one that is not there.
 #[derive(Clone, Copy, Debug)]

@@ -78,9 +78,9 @@ mod sealed;
 mod state;
 mod tracker;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use headwater_wal::format::name;
 use headwater_wal::{Error, Kind, Log, Position, Record, Result};
 use parking_lot::Mutex;
@@ -96,6 +96,9 @@ pub use pending::Pending;
 use state::Decision;
 pub use state::State;
 pub use tracker::{Arrival, End, Tracker};
+
+/// How much memory is taken at once for the bytes of events.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// The choices of a journal.
 #[derive(Clone, Debug)]
@@ -125,7 +128,7 @@ pub struct Journal {
     log: Log,
     options: Options,
     ahead: Mutex<Ahead>,
-    failed: Mutex<Option<Error>>,
+    failed: OnceLock<Error>,
 }
 
 /// The states as they will be once everything that was handed in is durable.
@@ -135,6 +138,27 @@ struct Ahead {
     newest: Option<Arc<Logged>>,
     /// Where replaying `state` goes on, if nothing has been handed in.
     from: Position,
+    writing: Writing,
+}
+
+/// Where the bytes of events are made. They lie one behind the other in pieces of memory that go when the log has
+/// written all of one: an allocation for each would cost as much as all else that is done for it.
+#[derive(Default)]
+struct Writing {
+    event: Vec<u8>,
+    piece: BytesMut,
+}
+
+impl Writing {
+    fn bytes(&mut self, number: u64, event: &Event) -> Bytes {
+        self.event.clear();
+        event.put(number, &mut self.event);
+        if self.piece.capacity() < self.event.len() {
+            self.piece = BytesMut::with_capacity(PIECE_BYTES.max(self.event.len()));
+        }
+        self.piece.extend_from_slice(&self.event);
+        self.piece.split().freeze()
+    }
 }
 
 impl std::fmt::Debug for Ahead {
@@ -181,8 +205,8 @@ impl Journal {
             end = record.handle.end();
             replay(&mut state, &record, watch)?;
         }
-        let ahead = Mutex::new(Ahead { state, newest: None, from: end });
-        Ok(Journal { log, options, ahead, failed: Mutex::new(None) })
+        let ahead = Mutex::new(Ahead { state, newest: None, from: end, writing: Writing::default() });
+        Ok(Journal { log, options, ahead, failed: OnceLock::new() })
     }
 
     /// Adds a block that lies in its receiver's log.
@@ -196,16 +220,10 @@ impl Journal {
     }
 
     /// Settles a block without taking it: its records are known already, or its source, which was not told that they
-    /// are safe, sends them again.
-    ///
-    /// `previous` is the position of the block before it.
-    pub fn pass_over(
-        &self,
-        log: ReceiverLog,
-        position: Position,
-        previous: Option<Position>,
-    ) -> Result<PassedOver> {
-        self.run(|state| state.pass_over(log, position, previous))?.wait()
+    /// are safe, sends them again. A partition of which nothing has arrived begins where it begins in this block, so that
+    /// no block that was cut behind it is taken for the first.
+    pub fn pass_over(&self, block: &Block) -> Result<PassedOver> {
+        self.run(|state| state.pass_over(block))?.wait()
     }
 
     /// Moves the end of a partition forward on purpose, from the lost range's beginning to its end: the source no longer
@@ -300,7 +318,7 @@ impl Journal {
 
     /// Why the journal answers nothing more, if so.
     pub fn failure(&self) -> Option<Error> {
-        self.failed.lock().clone()
+        self.failed.get().cloned()
     }
 
     /// Writes everything that was handed in, seals the log and gives it up.
@@ -323,11 +341,11 @@ impl Journal {
             Decision::Stands(answer) => answer,
             Decision::Logs(event, answer) => {
                 let number = ahead.state.events();
-                let ticket =
-                    self.log.append_kind(event::RECORD_KIND, self.log.now(), event.encode(number))?;
+                let bytes = ahead.writing.bytes(number, &event);
+                let ticket = self.log.append_kind(event::RECORD_KIND, self.log.now(), bytes)?;
                 ahead.newest = Some(Logged::new(ticket));
                 // What was decided on this very state does not contradict it; if it does, nothing more is told from it.
-                ahead.state.apply(number, &event).map_err(|error| self.fail(error))?;
+                ahead.state.enact(&event).map_err(|error| self.fail(error))?;
                 answer
             }
         };
@@ -335,7 +353,7 @@ impl Journal {
     }
 
     fn is_open(&self) -> Result<()> {
-        match &*self.failed.lock() {
+        match self.failed.get() {
             None => Ok(()),
             Some(error) if error.kind() == Kind::Fenced => Err(error.clone()),
             Some(error) => Err(Error::new(
@@ -348,7 +366,7 @@ impl Journal {
 
     /// Something that was decided is not durable, so nothing may be told from the states any more.
     fn fail(&self, error: Error) -> Error {
-        self.failed.lock().get_or_insert_with(|| error.clone());
+        self.failed.get_or_init(|| error.clone());
         error
     }
 }

@@ -65,6 +65,19 @@ impl State {
         Ok(())
     }
 
+    /// Takes in the next event, which was decided on this very state. Blocks are what there are most of, and have been
+    /// looked at closely enough by then.
+    pub(super) fn enact(&mut self, event: &Event) -> Result<()> {
+        match event {
+            Event::Added(block) => {
+                self.tracker.take_in(block);
+                self.events += 1;
+                Ok(())
+            }
+            other => self.apply(self.events, other),
+        }
+    }
+
     pub(super) fn add(&self, block: Block, pending_bytes_max: u64) -> Result<Decision<Added>> {
         block.check()?;
         Ok(match self.tracker.arrival(&block)? {
@@ -72,9 +85,7 @@ impl State {
             Arrival::Early(settled) => Stands(Added::Refused(Refusal::Early { settled })),
             Arrival::Elsewhere(ends) => Stands(Added::Refused(Refusal::Ends(ends))),
             // Its log goes on behind it, so it has to be settled.
-            Arrival::Known => {
-                Logs(passed_over(block.log(), block.position(), block.previous), Added::Already)
-            }
+            Arrival::Known => Logs(self.passed_over(&block), Added::Already),
             Arrival::Next => {
                 let pending = self.tracker.pending_bytes();
                 if pending > 0 && pending + block.body_len() as u64 > pending_bytes_max {
@@ -85,21 +96,23 @@ impl State {
         })
     }
 
-    pub(super) fn pass_over(
-        &self,
-        log: ReceiverLog,
-        position: Position,
-        previous: Option<Position>,
-    ) -> Result<Decision<PassedOver>> {
-        if position >= Position::LIMIT || previous.is_some_and(|before| before >= position) {
-            let message = format!("a block lies behind the one before it: {log} position={position}");
-            return Err(Error::new(Kind::Invalid, message));
-        }
-        Ok(match self.tracker.follows(log, position, previous)? {
+    pub(super) fn pass_over(&self, block: &Block) -> Result<Decision<PassedOver>> {
+        block.check()?;
+        Ok(match self.tracker.follows(block.log(), block.position(), block.previous)? {
             Follows::Settled => Stands(PassedOver::Already),
             Follows::Early(settled) => Stands(PassedOver::Early { settled }),
-            Follows::Next => Logs(passed_over(log, position, previous), PassedOver::Now),
+            Follows::Next => Logs(self.passed_over(block), PassedOver::Now),
         })
+    }
+
+    fn passed_over(&self, block: &Block) -> Event {
+        let unknown = |range: &&SourceRange| self.tracker.end(block.stream, range.partition).end.is_none();
+        Event::PassedOver {
+            log: block.log(),
+            position: block.position(),
+            previous: block.previous,
+            begins: block.ranges.iter().filter(unknown).map(|range| (range.partition, range.from)).collect(),
+        }
     }
 
     pub(super) fn move_end(&self, stream: u32, lost: SourceRange) -> Result<Decision<Moved>> {
@@ -187,8 +200,4 @@ impl State {
             None => Logs(Event::RetireIntended { log, below }, Retiring::Intended),
         })
     }
-}
-
-fn passed_over(log: ReceiverLog, position: Position, previous: Option<Position>) -> Event {
-    Event::PassedOver { log, position, previous }
 }

@@ -64,7 +64,7 @@ pub struct End {
     pub stream: u32,
     /// The partition.
     pub partition: u32,
-    /// Where it goes on; none if nothing of it ever arrived, and then it may begin anywhere.
+    /// Where it goes on; none if nothing of it ever arrived: then it begins where its first block does.
     pub end: Option<u64>,
 }
 
@@ -75,11 +75,12 @@ pub enum Arrival {
     Next,
     /// It is the next one of its log, and all of its records arrived before, in other blocks.
     Known,
-    /// It is at or below the last block of its log that was settled.
+    /// It is at or below the last block of its log that was settled, and all of its records have arrived.
     Settled,
     /// The block before it in its log is not settled yet. The last one that is, is this.
     Early(Option<Position>),
-    /// Some of its records do not follow what has arrived: the ends of its partitions are these.
+    /// Some of its records do not follow what has arrived, or it was passed over and they have not arrived since: the
+    /// ends of its partitions are these.
     Elsewhere(Vec<End>),
 }
 
@@ -89,28 +90,30 @@ impl Tracker {
     /// `Invalid`: it says that no block lies between the one before it and itself, and one does.
     pub fn arrival(&self, block: &Block) -> Result<Arrival> {
         let (log, position) = (block.log(), block.position());
-        match self.follows(log, position, block.previous)? {
-            Follows::Next => {}
-            Follows::Settled => return Ok(Arrival::Settled),
-            Follows::Early(settled) => return Ok(Arrival::Early(settled)),
+        let follows = self.follows(log, position, block.previous)?;
+        if let Follows::Early(settled) = follows {
+            return Ok(Arrival::Early(settled));
         }
-        let Some(ends) = self.ends.get(&block.stream) else { return Ok(Arrival::Next) };
+        let ends = self.ends.get(&block.stream);
         let (mut extends, mut known) = (0, 0);
         for range in &block.ranges {
-            match ends.get(range.partition) {
+            match ends.and_then(|ends| ends.get(range.partition)) {
                 None => extends += 1,
                 Some(end) if end == range.from => extends += 1,
                 Some(end) if end >= range.to => known += 1,
                 Some(_) => {}
             }
         }
-        Ok(if extends == block.ranges.len() {
-            Arrival::Next
-        } else if known == block.ranges.len() {
-            Arrival::Known
-        } else {
-            let end = |range: &SourceRange| self.end(block.stream, range.partition);
-            Arrival::Elsewhere(block.ranges.iter().map(end).collect())
+        let all = block.ranges.len();
+        Ok(match follows {
+            // To be settled is not enough: of a block that was passed over the source must not hear that it is safe.
+            Follows::Settled if known == all => Arrival::Settled,
+            Follows::Next if extends == all => Arrival::Next,
+            Follows::Next if known == all => Arrival::Known,
+            _ => {
+                let end = |range: &SourceRange| self.end(block.stream, range.partition);
+                Arrival::Elsewhere(block.ranges.iter().map(end).collect())
+            }
         })
     }
 
@@ -244,7 +247,9 @@ impl Tracker {
     pub fn apply(&mut self, event: &Event) -> Result<()> {
         match event {
             Event::Added(block) => self.add(block),
-            Event::PassedOver { log, position, previous } => self.pass_over(*log, *position, *previous),
+            Event::PassedOver { log, position, previous, begins } => {
+                self.pass_over(*log, *position, *previous, begins)
+            }
             Event::EndMoved { stream, lost } => self.move_end(*stream, *lost),
             Event::Allotted { batch, since, runs, direct } => self.allot(*batch, *since, runs, direct),
             Event::Finished { batch } | Event::GivenUp { batch, .. } => self.release(*batch),
@@ -258,6 +263,13 @@ impl Tracker {
             Ok(Arrival::Next) => {}
             other => return contradiction(format!("a block was added that is {other:?}: {}", block.log())),
         }
+        self.take_in(block);
+        Ok(())
+    }
+
+    /// Takes in a block that is the next one.
+    pub(super) fn take_in(&mut self, block: &Block) {
+        debug_assert!(matches!(self.arrival(block), Ok(Arrival::Next)), "it was decided on this state");
         if !block.ranges.is_empty() {
             let ends = self.ends.entry(block.stream).or_default();
             block.ranges.iter().for_each(|range| ends.set(range.partition, range.to));
@@ -266,17 +278,22 @@ impl Tracker {
         received.settled = Some(block.position());
         received.queue.push(block);
         self.pending_bytes += block.body_len() as u64;
-        Ok(())
     }
 
-    fn pass_over(&mut self, log: ReceiverLog, position: Position, previous: Option<Position>) -> Result<()> {
-        match self.follows(log, position, previous) {
-            Ok(Follows::Next) => {}
-            _ => {
-                return contradiction(format!(
-                    "a block was passed over out of turn: {log} position={position}"
-                ));
-            }
+    fn pass_over(
+        &mut self,
+        log: ReceiverLog,
+        position: Position,
+        previous: Option<Position>,
+        begins: &[(u32, u64)],
+    ) -> Result<()> {
+        let next = matches!(self.follows(log, position, previous), Ok(Follows::Next));
+        if !next || begins.iter().any(|&(partition, _)| self.end(log.stream, partition).end.is_some()) {
+            return contradiction(format!("a block was passed over out of turn: {log} position={position}"));
+        }
+        if !begins.is_empty() {
+            let ends = self.ends.entry(log.stream).or_default();
+            begins.iter().for_each(|&(partition, from)| ends.set(partition, from));
         }
         self.logs.entry(log).or_default().settled = Some(position);
         Ok(())

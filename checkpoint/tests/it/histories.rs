@@ -1,6 +1,8 @@
 //! Histories in which an earlier version kept what it should not have.
 
-use headwater_checkpoint::{Held, Id};
+use headwater_checkpoint::{Checkpoints, Held, Id, Owner, Writer};
+use headwater_wal::Kind;
+use headwater_wal::store::Name;
 use headwater_wal::store::sim::Sim;
 
 use crate::fixture::*;
@@ -27,6 +29,28 @@ fn a_fall_back_passes_over_the_head_that_a_replaced_writer_puts_late() {
 }
 
 #[test]
+fn an_heir_that_finds_a_part_of_the_newest_gone_passes_over_the_head_that_a_replaced_writer_put_late() {
+    on_objects(|store| {
+        let mut old = start(&store, 1);
+        let kept = publish(&mut old, 1, &[("x", Some(&noise(1, 100)))]).unwrap();
+        let mut draft = old.draft().unwrap();
+        let late = draft.id();
+        let mut new = start(&store, 2);
+        publish(&mut new, 2, &[("y", Some(&noise(2, 100)))]).unwrap();
+        let part = names(&store).pop().unwrap();
+        draft.write("x", &noise(3, 100)).unwrap();
+        draft.publish(&at(3)).unwrap_err();
+        store.remove(&part).unwrap();
+        let look = Checkpoints::open(store.clone());
+        let latest = look.latest(&Held::nothing()).unwrap();
+        assert_eq!(latest.checkpoint.unwrap().id(), kept);
+        let passed_over: Vec<Id> = latest.passed_over.iter().map(|(id, _)| *id).collect();
+        assert_eq!(passed_over, [Id { epoch: 2, number: 0 }, late]);
+        assert_eq!(start(&store, 3).follows().unwrap().id(), kept);
+    });
+}
+
+#[test]
 fn a_head_that_a_power_cut_brings_back_without_its_parts_is_not_kept_after_two_fall_backs() {
     let sim = Sim::growing(1);
     let store = sim.store();
@@ -47,4 +71,30 @@ fn a_head_that_a_power_cut_brings_back_without_its_parts_is_not_kept_after_two_f
     }
     publish(&mut heir, 5, &[]).unwrap();
     assert_eq!(heads(&store), ["1-1", "2-0"]);
+}
+
+#[test]
+fn names_with_the_greatest_numbers_are_an_error_and_no_end_of_the_program() {
+    on_objects(|store| {
+        let look = Checkpoints::open(store.clone());
+        for number in [u64::MAX - 1, u64::MAX] {
+            let greatest = head(Id { epoch: 1, number });
+            store.put(&greatest, "anything".into()).unwrap();
+            let owner = Owner { identity: IDENTITY, epoch: 1 };
+            let started = Writer::start(look.clone(), owner, small(), &Held::nothing());
+            let answer = started.and_then(|(mut writer, _)| writer.draft().map(drop));
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind(), Kind::Invalid, "{error}");
+            names(&store).iter().for_each(|name| store.remove(name).unwrap());
+        }
+        for claim in [false, true] {
+            let name = match claim {
+                true => Name::new(format!("{:020}.epoch", u64::MAX)).unwrap(),
+                false => head(Id { epoch: u64::MAX, number: 0 }),
+            };
+            store.put(&name, "anything".into()).unwrap();
+            assert_eq!(Owner::alone(&look).unwrap_err().kind(), Kind::Invalid);
+            store.remove(&name).unwrap();
+        }
+    });
 }

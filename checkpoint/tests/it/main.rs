@@ -2,10 +2,13 @@
 
 mod background;
 mod driver;
+mod every_byte;
 mod falling_back;
 mod fixture;
+mod golden;
 mod histories;
 mod journal;
 mod publishing;
 mod resume;
 mod sharing;
+mod simulation;

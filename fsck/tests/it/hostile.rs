@@ -20,7 +20,7 @@ const PAYLOADS: [&[u8]; 7] = [
 ];
 
 /// What a terminal shows as it is, or a line's end.
-fn is_plain(letter: char) -> bool {
+pub(crate) fn is_plain(letter: char) -> bool {
     letter == '\n'
         || !(letter.is_control()
             || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}'))

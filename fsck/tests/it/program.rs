@@ -25,19 +25,19 @@ pub(crate) fn run(args: &[&str]) -> Output {
     command(args).output().unwrap()
 }
 
-fn code(args: &[&str]) -> i32 {
+pub(crate) fn code(args: &[&str]) -> i32 {
     run(args).status.code().unwrap()
 }
 
 /// The lines of the standard output of a run that ended with that code.
-fn lines(args: &[&str], code: i32) -> Vec<String> {
+pub(crate) fn lines(args: &[&str], code: i32) -> Vec<String> {
     let output = run(args);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{args:?}: {errors}");
     String::from_utf8(output.stdout).unwrap().lines().map(String::from).collect()
 }
 
-fn json(args: &[&str], code: i32) -> Vec<Value> {
+pub(crate) fn json(args: &[&str], code: i32) -> Vec<Value> {
     lines(args, code).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -73,7 +73,7 @@ impl Specimen {
 }
 
 /// Everything below a folder, itself included: the bytes of files, and the time of the last change.
-fn snapshot(path: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)> {
+pub(crate) fn snapshot(path: &Path) -> BTreeMap<PathBuf, (Option<Vec<u8>>, SystemTime)> {
     let mut all = BTreeMap::new();
     let mut waiting = vec![path.to_owned()];
     while let Some(path) = waiting.pop() {

@@ -402,7 +402,11 @@ impl Life {
     /// Holds the journal's states against what anybody was told.
     fn look(&mut self) {
         let Some(state) = self.take(self.driver.journal().view()) else { return };
-        self.world.model.lock().check(&state);
+        let mut model = self.world.model.lock();
+        // One that was replaced and was not told yet knows what was so before.
+        if model.epoch == self.driver.journal().log().epoch() {
+            model.check(&state);
+        }
     }
 
     /// Runs everything to its end, on media that do their duty.

@@ -127,15 +127,14 @@ impl Receiver {
             if random.one_in(3) {
                 continue;
             }
+            let state = driver.take(driver.driver.journal().view())?;
+            let end = state.tracker().end(NUMBERED, partition).end;
             let (produced, acked) = self.world.model.lock().sources.numbered[partition as usize];
             let from = match self.cursors.get(&partition) {
                 Some(cursor) => *cursor,
                 // The source sends again what it was not told of; or goes on where the driver tells it to.
                 None if random.coin() => acked,
-                None => {
-                    let state = driver.take(driver.driver.journal().view())?;
-                    state.tracker().end(NUMBERED, partition).end.unwrap_or(0).max(acked)
-                }
+                None => end.unwrap_or(0).max(acked),
             };
             if from < produced {
                 let to = (from + 1 + random.below(4)).min(produced);
@@ -191,7 +190,7 @@ impl Receiver {
 
     /// A refused block is passed over, and its records are cut anew.
     fn pass_over(&mut self, block: &Block, driver: &mut Life) -> Option<Block> {
-        let passed = driver.driver.journal().pass_over(block.log(), block.position(), block.previous);
+        let passed = driver.driver.journal().pass_over(block);
         match driver.take(passed)? {
             PassedOver::Now | PassedOver::Already => {
                 self.world.tally.count("resends cut anew");

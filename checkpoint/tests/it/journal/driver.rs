@@ -100,6 +100,17 @@ impl Driver {
         }
     }
 
+    /// Ends as it is asked to, or as one that is killed, and leaves the place to another process.
+    pub(crate) fn leave(&mut self, killed: bool) {
+        if let (true, Some(process)) = (killed, &self.process) {
+            process.kill();
+        }
+        self.journal = None;
+        let process = self.sim().process();
+        self.store = process.store();
+        self.process = Some(process);
+    }
+
     /// Another driver takes over, and this one does not know. The one who was there comes back.
     pub(crate) fn replaced(&mut self) -> Journal {
         let process = self.sim().process();
@@ -119,7 +130,7 @@ impl Driver {
     }
 
     pub(crate) fn pass_over(&self, block: &Block) -> PassedOver {
-        self.journal().pass_over(block.log(), block.position(), block.previous).unwrap()
+        self.journal().pass_over(block).unwrap()
     }
 
     /// A batch that takes all there is.

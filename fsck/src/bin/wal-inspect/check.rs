@@ -1,18 +1,26 @@
 //! `check`: everything that is wrong, what it costs, and what to do.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::sync::Arc;
 
-use headwater_fsck::{Depth, Finding, Report, Severity, check};
+use headwater_fsck::checkpoints::{self, needs};
+use headwater_fsck::{Depth, Finding, Report, Severity, check, is_log, logs_below};
 use headwater_wal::Position;
+use headwater_wal::store::Store;
 
+use crate::checkpoints::show_report;
 use crate::failure::{Answer, Failure};
 use crate::json::Line;
 use crate::place;
 
+/// No root that people keep has more.
+const LOGS_MAX: usize = 1000;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The folder of a log, or a file: URL
+    /// The folder of a log or of checkpoints, or a root of both, or a file: URL
     path: OsString,
     /// Read only headers and footers, and every byte of what they do not prove: what opening the log reads
     #[arg(long)]
@@ -27,14 +35,112 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
     let store = place::open(&args.path)?;
-    let depth = if args.quick { Depth::Quick } else { Depth::Full };
-    let report = check(&*store, Position(args.at_least), depth)?;
+    let is_log = is_log(&*store)?;
+    if !is_log && checkpoints::is_here(&*store)? {
+        args.of_one_log()?;
+        let report = checkpoints::check(&store, args.depth())?;
+        return show_report(&report, args.json, out);
+    }
+    if !is_log && checkpoints::is_below(&*store)? {
+        args.of_one_log()?;
+        return root(args, &store, out);
+    }
+    Ok(log(args, &*store, Position(args.at_least), out)?.0)
+}
+
+impl Args {
+    fn depth(&self) -> Depth {
+        if self.quick { Depth::Quick } else { Depth::Full }
+    }
+
+    fn of_one_log(&self) -> Result<(), Failure> {
+        if self.at_least == 0 {
+            return Ok(());
+        }
+        Err(Failure::Usage(
+            "--at-least is a position in one log, and PATH is none: name the log's folder".into(),
+        ))
+    }
+}
+
+/// Checks a log, and says where it begins and ends.
+fn log(
+    args: &Args,
+    store: &dyn Store,
+    at_least: Position,
+    out: &mut dyn Write,
+) -> Result<(Answer, Range<Position>), Failure> {
+    let report = check(store, at_least, args.depth())?;
     let shown = if args.json { json(&report, out) } else { write!(out, "{report}").map_err(Failure::from) };
     let answer = if report.is_sound() { Answer::Sound } else { Answer::Damaged };
+    let survey = report.survey();
+    Ok((answered(shown, answer, out)?, survey.begins()..survey.end()))
+}
+
+/// The checkpoints of a root, and every log in it, which must hold what the checkpoints need of it: positions name a log
+/// as its folder in the root is called.
+fn root(args: &Args, store: &Arc<dyn Store>, out: &mut dyn Write) -> Result<Answer, Failure> {
+    let below = place::open_below(&args.path, checkpoints::FOLDER)?;
+    let report = checkpoints::check(&below, args.depth())?;
+    let mut worst = show_report(&report, args.json, out)?;
+    let survey = report.survey();
+    let logs = logs_below(&**store, LOGS_MAX + 1)?;
+    for folder in logs.iter().take(LOGS_MAX) {
+        if !args.json {
+            answered(writeln!(out).map_err(Failure::from), worst, out)?;
+        }
+        let checked = place::open_below(&args.path, folder.as_str())
+            .and_then(|store| log(args, &*store, Position::START, out));
+        let answer = match checked {
+            Ok((answer, range)) => {
+                let findings = needs(survey, folder.as_str(), range);
+                let bad = findings.iter().any(|finding| finding.severity == Severity::Damaged);
+                let shown = findings.iter().try_for_each(|finding| match args.json {
+                    true => line(finding).write(out),
+                    false => writeln!(out, "\n{finding}"),
+                });
+                let answer = if bad { Answer::Damaged } else { answer };
+                answered(shown.map_err(Failure::from), answer, out)?
+            }
+            Err(Failure::Output(error)) => return Err(Failure::Output(error)),
+            // The other logs are worth a look all the same.
+            Err(failure) => {
+                out.flush()?;
+                let _ = writeln!(io::stderr(), "wal-inspect: {failure}");
+                if failure.code() == Answer::Damaged.code() { Answer::Damaged } else { Answer::Unsupported }
+            }
+        };
+        worst = worst.max(answer);
+    }
+    if logs.len() > LOGS_MAX {
+        out.flush()?;
+        let _ = writeln!(
+            io::stderr(),
+            "wal-inspect: {LOGS_MAX} logs were checked, and there are more: check those by name"
+        );
+        worst = worst.max(Answer::Unsupported);
+    }
+    Ok(worst)
+}
+
+/// The answer, once it is shown.
+pub(crate) fn answered(
+    shown: Result<(), Failure>,
+    answer: Answer,
+    out: &mut dyn Write,
+) -> Result<Answer, Failure> {
     match shown.and_then(|()| Ok(out.flush()?)) {
         // The answer is in the exit code too: a reader that left early does not make a damaged log sound.
-        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(answer),
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(answer),
         shown => shown.map(|()| answer),
+    }
+}
+
+/// The word for a depth, which stays.
+pub(crate) fn word(depth: Depth) -> &'static str {
+    match depth {
+        Depth::Full => "full",
+        Depth::Quick => "quick",
     }
 }
 
@@ -47,7 +153,7 @@ fn json(report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
         .text("state", report.state())
         .text("place", survey.place())
         .text_or_null("identity", survey.identity())
-        .text("depth", if report.depth() == Depth::Full { "full" } else { "quick" })
+        .text("depth", word(report.depth()))
         .number("begins", survey.begins().0)
         .number("end", survey.end().0)
         .number("segments", survey.chain().segments().len() as u64)
@@ -61,7 +167,7 @@ fn json(report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(finding: &Finding) -> Line {
+pub(crate) fn line(finding: &Finding) -> Line {
     Line::new("finding")
         .text("severity", finding.severity.name())
         .text_or_null("file", finding.file.as_ref())

@@ -14,9 +14,11 @@ const FAILED: u8 = 8;
 pub(crate) const USAGE: u8 = 16;
 
 /// What a verb that did its work found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Answer {
     Sound,
+    /// Some of it could not be looked at, of a newer release, say.
+    Unsupported,
     Damaged,
 }
 
@@ -25,6 +27,7 @@ impl Answer {
         match self {
             Answer::Sound => 0,
             Answer::Damaged => DAMAGED,
+            Answer::Unsupported => FAILED,
         }
     }
 }

@@ -10,6 +10,7 @@ use headwater_wal::{Aside, Because, Depth, Position, Segment};
 use crate::failure::{Answer, Failure};
 use crate::json::Line;
 use crate::place;
+use crate::text::table;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
     }
     let mut rows = vec![HEAD.map(String::from)];
     rows.extend(segments.iter().map(row));
-    table(&rows, out)?;
+    table(&rows, &RIGHT, out)?;
     let unknown = segments.iter().any(|segment| segment.records.is_none());
     if unknown {
         writeln!(out, "?: not known without reading all of it, which `wal-inspect check` does")?;
@@ -127,18 +128,4 @@ fn json(segment: &Segment) -> Line {
         .number_or_null("time_max_ms", segment.times.map(|(_, greatest)| greatest.0))
         .number("made_at_ms", segment.made_at.0)
         .number_or_null("closed_at_ms", segment.closed_at.map(|time| time.0))
-}
-
-fn table(rows: &[[String; 8]], out: &mut dyn Write) -> Result<(), Failure> {
-    let widths: Vec<usize> =
-        (0..HEAD.len()).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let width = widths[column];
-            line += &if RIGHT[column] { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
-        }
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
-//! Looks into a log: changes nothing, takes no lock, and works beside a live writer.
+//! Looks into a log or a folder of checkpoints: changes nothing, takes no lock, and works beside a live writer.
 
 mod check;
+mod checkpoints;
 mod dump;
 mod failure;
 mod get;
@@ -19,16 +20,17 @@ use clap::{Parser, Subcommand};
 use failure::{Answer, Failure, USAGE};
 
 const HELP_AFTER: &str = "\
-PATH is the folder of a log, or a file: URL. Nothing is ever changed, created or locked, and a writer may be at work.
+PATH is the folder of a log or of checkpoints, or a root that has `checkpoints` in it, or a file: URL.
+Nothing is ever changed, created or locked, and a writer may be at work.
 
 Exit codes:
   0   all is well (a torn tail after a crash is)
   4   something is damaged, and stays as it is
-  8   the log could not be looked at
+  8   something could not be looked at
   16  the command line is wrong";
 
 #[derive(Debug, Parser)]
-#[command(name = "wal-inspect", version, about = "Looks into a log, and changes nothing", after_help = HELP_AFTER)]
+#[command(name = "wal-inspect", version, about = "Looks into logs and checkpoints, and changes nothing", after_help = HELP_AFTER)]
 struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -46,6 +48,8 @@ enum Verb {
     Check(check::Args),
     /// One record, by its handle
     Get(get::Args),
+    /// A folder of checkpoints: which there are, what is in them, and whether it is whole
+    Checkpoints(checkpoints::Args),
 }
 
 fn main() -> ExitCode {
@@ -87,5 +91,6 @@ fn run(verb: Verb, out: &mut dyn Write) -> Result<Answer, Failure> {
         Verb::Dump(args) => dump::run(&args, out),
         Verb::Check(args) => check::run(&args, out),
         Verb::Get(args) => get::run(&args, out),
+        Verb::Checkpoints(args) => checkpoints::run(&args, out),
     }
 }

@@ -6,6 +6,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use headwater_checkpoint::Object;
+use headwater_fsck::checkpoints;
 use headwater_wal::format::name::parse_segment;
 use headwater_wal::store::Store;
 use headwater_wal::{Error, Kind};
@@ -29,6 +31,20 @@ pub(crate) fn open(text: &OsStr) -> Result<Arc<dyn Store>, Failure> {
     }
 }
 
+/// The store of the checkpoints at a place: the place itself, or the folder of a root that has them.
+pub(crate) fn open_checkpoints(text: &OsStr) -> Result<Arc<dyn Store>, Failure> {
+    let store = open(text)?;
+    if !checkpoints::is_here(&*store)? && checkpoints::is_below(&*store)? {
+        return open_below(text, checkpoints::FOLDER);
+    }
+    Ok(store)
+}
+
+/// The store at a folder below.
+pub(crate) fn open_below(text: &OsStr, folder: &str) -> Result<Arc<dyn Store>, Failure> {
+    local(path(text)?.join(folder))
+}
+
 #[cfg(unix)]
 fn local(path: PathBuf) -> Result<Arc<dyn Store>, Failure> {
     Ok(Arc::new(headwater_wal::store::Local::open(path)?))
@@ -50,8 +66,20 @@ fn no_folder(path: &std::path::Path) -> String {
                 folder.display()
             )
         }
-        _ => format!("this is a file, and a log is a folder: path={}", path.display()),
+        (None, Some(folder)) if is_of_checkpoints(path) => {
+            let folder = if folder.as_os_str().is_empty() { std::path::Path::new(".") } else { folder };
+            format!(
+                "this is one object of a folder of checkpoints, name the folder:\n  wal-inspect checkpoints {}",
+                folder.display()
+            )
+        }
+        _ => format!("this is a file, and a log or checkpoints are a folder: path={}", path.display()),
     }
+}
+
+fn is_of_checkpoints(path: &std::path::Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str);
+    name.is_some_and(|name| Object::parse(name).is_some())
 }
 
 fn path(text: &OsStr) -> Result<PathBuf, Failure> {

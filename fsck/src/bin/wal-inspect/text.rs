@@ -1,6 +1,7 @@
 //! Bytes from outside as text that no terminal obeys, and numbers as people read them.
 
 use std::fmt::Write as _;
+use std::io;
 
 /// A payload as one line of text: what is not printable ASCII or a printable letter is escaped, so that no byte of it
 /// reaches a terminal as a command. It ends with `…` after `width` characters if there is more; 0 is no limit.
@@ -44,17 +45,16 @@ pub(crate) fn hex(bytes: &[u8], width: usize) -> String {
     text
 }
 
-/// A message of several lines, each escaped.
+/// A message of several lines, each escaped; quotes and backslashes are its own.
 pub(crate) fn escaped_lines(text: &str) -> String {
-    let lines: Vec<String> = text
-        .split('\n')
-        .map(|line| {
-            line.chars()
-                .map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() })
-                .collect()
-        })
-        .collect();
-    lines.join("\n")
+    let mut escaped = String::new();
+    for letter in text.chars() {
+        match letter {
+            '\n' | '\'' | '"' | '\\' => escaped.push(letter),
+            letter => escaped.extend(letter.escape_debug()),
+        }
+    }
+    escaped
 }
 
 /// So many bytes, exactly, and for people.
@@ -76,6 +76,24 @@ fn human(count: u64) -> Option<String> {
         unit = Some(name);
     }
     unit.map(|unit| format!("{value:.1} {unit}"))
+}
+
+/// Rows of as many cells as there are columns, one under the other; numbers to the right.
+pub(crate) fn table<const N: usize>(
+    rows: &[[String; N]],
+    right: &[bool; N],
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in rows {
+        let mut line = String::new();
+        for ((cell, width), right) in row.iter().zip(widths).zip(right) {
+            line += &if *right { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 /// So many of something.
@@ -100,6 +118,12 @@ mod tests {
         ] {
             assert_eq!(escaped(bytes, 0), text);
         }
+    }
+
+    #[test]
+    fn a_message_keeps_its_lines_and_quotes_and_nothing_that_a_terminal_obeys() {
+        assert_eq!(escaped_lines("a \"b\"\n  c\\d"), "a \"b\"\n  c\\d");
+        assert_eq!(escaped_lines("\u{1b}[2J\r\u{202e}\u{9b}"), r"\u{1b}[2J\r\u{202e}\u{9b}");
     }
 
     #[test]
