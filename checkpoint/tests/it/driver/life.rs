@@ -44,8 +44,7 @@ impl Life {
         let opened = Log::open_with(machine.journal.store(), world.log.clone(), clock.clone())?;
         let log = opened.start_stepped(at_least)?;
         let (owner, held) = (Owner::of(&log), resume::held(&log));
-        let (writer, latest) =
-            Writer::start_with(checkpoints, owner, world.saving.clone(), &held, clock)?;
+        let (writer, latest) = Writer::start_with(checkpoints, owner, world.saving.clone(), &held, clock)?;
         let mut fresh = false;
         let create = || {
             fresh = true;
@@ -162,7 +161,8 @@ impl Life {
 
     /// Some of what a running batch has to do; it may fail on the way.
     fn run(&mut self, random: &mut Random) {
-        let Some(&batch) = self.running.keys().nth(random.below(4) as usize % self.running.len().max(1)) else {
+        let Some(&batch) = self.running.keys().nth(random.below(4) as usize % self.running.len().max(1))
+        else {
             return;
         };
         if random.one_in(40) {
@@ -326,7 +326,11 @@ impl Life {
         match written.and_then(|ticket| ticket.wait()) {
             Ok(id) => {
                 let mut model = self.world.model.lock();
-                assert!(model.told < Some(id) && model.epoch <= id.epoch, "a replaced driver saves: {id} told={:?}", model.told);
+                assert!(
+                    model.told < Some(id) && model.epoch <= id.epoch,
+                    "a replaced driver saves: {id} told={:?}",
+                    model.told
+                );
                 model.told = Some(id);
                 model.spoiled.clear();
                 self.world.tally.count("checkpoints");

@@ -27,7 +27,9 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
     if let Err(panic) = told {
         eprintln!("failed: HEADWATER_SEED={seed} growing={}", world.growing);
         let lines = super::number("HEADWATER_HISTORY", 20) as usize;
-        for (sim, name) in world.all().zip(["journal", "checkpoints", "received 0", "received 1", "received 2"]) {
+        for (sim, name) in
+            world.all().zip(["journal", "checkpoints", "received 0", "received 1", "received 2"])
+        {
             let history = sim.history();
             let from = history.len().saturating_sub(lines);
             history[from..].iter().for_each(|line| eprintln!("  {name}: {line}"));
@@ -51,7 +53,8 @@ struct Lives {
 
 impl Lives {
     fn new(world: World, mut random: Random) -> Lives {
-        let driver = Life::begin(&world, Machine::new(&world)).expect("nothing is there, and nothing is wrong");
+        let driver =
+            Life::begin(&world, Machine::new(&world)).expect("nothing is there, and nothing is wrong");
         let readers = [0, 1, random.below(2) as usize];
         let receivers = RECEIVERS.iter().map(|_| None).collect();
         let driver = Arc::new(Mutex::new(driver));
@@ -421,7 +424,8 @@ impl Lives {
             let Some(below) = below else { continue };
             receiver.release(below, Time::MAX);
             assert_eq!(Some(receiver.log.range().start), explained, "explained otherwise than done");
-            let left = receiver.log.chain().segments().iter().filter(|segment| segment.records > Some(0)).count();
+            let left =
+                receiver.log.chain().segments().iter().filter(|segment| segment.records > Some(0)).count();
             assert!(left <= 1, "a receiver's log keeps what nobody needs: segments={left}");
         }
         self.world.checkpoints_are_swept(driver);

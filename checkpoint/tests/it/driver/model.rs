@@ -130,7 +130,9 @@ impl Model {
         let input = Input::of(allotment);
         let batch = allotment.batch().0;
         match self.batches.get(&batch) {
-            Some(known) => assert_eq!(known.input, input, "a batch has other input than before: batch={batch}"),
+            Some(known) => {
+                assert_eq!(known.input, input, "a batch has other input than before: batch={batch}")
+            }
             None => {
                 let (tried, recorded) = (BTreeSet::new(), BTreeMap::new());
                 self.batches.insert(batch, Known { input, items: None, ended: None, tried, recorded });
@@ -210,7 +212,10 @@ impl Model {
         for partition in 0..PARTITIONS {
             let end = tracker.end(NUMBERED, partition).end.unwrap_or(0);
             let acked = self.sources.numbered[partition as usize].1;
-            assert!(end >= acked, "acknowledged and not there: partition={partition} end={end} acked={acked}");
+            assert!(
+                end >= acked,
+                "acknowledged and not there: partition={partition} end={end} acked={acked}"
+            );
         }
     }
 

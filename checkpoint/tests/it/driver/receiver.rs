@@ -30,7 +30,12 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     /// Starts the log, and finds what it holds behind the last block that the driver has settled.
-    pub(crate) fn begin(world: &World, at: usize, process: Process, driver: &mut Life) -> Result<Option<Receiver>> {
+    pub(crate) fn begin(
+        world: &World,
+        at: usize,
+        process: Process,
+        driver: &mut Life,
+    ) -> Result<Option<Receiver>> {
         let Some(state) = driver.take(driver.driver.journal().view()) else { return Ok(None) };
         let clock = world.clock.clone();
         let opened = Log::open_with(process.store(), world.log.clone(), clock)?;
@@ -112,8 +117,7 @@ impl Receiver {
     }
 
     fn plain_content(&mut self, random: &mut Random) -> Option<Content> {
-        let numbers =
-            self.world.model.lock().sources.plain_from(self.plain, 1 + random.below(3) as usize);
+        let numbers = self.world.model.lock().sources.plain_from(self.plain, 1 + random.below(3) as usize);
         match numbers.last() {
             Some(last) => self.plain = last + 1,
             None => self.plain = 0, // what it has sent and was not told of comes again

@@ -114,9 +114,7 @@ impl Content {
 
     pub(crate) fn items(&self) -> Vec<Item> {
         match self {
-            Content::Numbered(ranges) => {
-                ranges.iter().flat_map(|range| items(NUMBERED, *range)).collect()
-            }
+            Content::Numbered(ranges) => ranges.iter().flat_map(|range| items(NUMBERED, *range)).collect(),
             Content::Plain(numbers) => {
                 numbers.iter().map(|&number| Item { stream: PLAIN, partition: 0, number }).collect()
             }

@@ -114,7 +114,10 @@ impl World {
         let mut model = self.model.lock();
         let good = |id: &Id| listed.contains(id) && !model.spoiled.contains(id);
         // What it says first is what a driver falls back on first; and that has everything only if it was told of.
-        if !newest.kept().first().is_some_and(good) || !model.spoiled.is_empty() || model.told != Some(newest.id()) {
+        if !newest.kept().first().is_some_and(good)
+            || !model.spoiled.is_empty()
+            || model.told != Some(newest.id())
+        {
             return;
         }
         let id = newest.id();
@@ -172,7 +175,8 @@ impl Machine {
     /// All of it dies before one of its next operations on some medium, by being killed or by a power cut, of which
     /// some or all of the media take notice.
     pub(crate) fn crash_soon(&self, world: &World, random: &mut Random, soon: u64) {
-        let media = [&self.journal, &self.journal, &self.checkpoints, &self.received[random.below(3) as usize]];
+        let media =
+            [&self.journal, &self.journal, &self.checkpoints, &self.received[random.below(3) as usize]];
         let at = media[random.below(4) as usize];
         let (machine, tally) = (self.clone(), world.tally.clone());
         let power: Vec<Sim> = match random.below(4) {
