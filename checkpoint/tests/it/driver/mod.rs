@@ -1,5 +1,6 @@
 //! Whole drivers on simulated media, held against what their sources sent and their callers were told.
 
+mod full;
 mod life;
 mod lives;
 mod model;
