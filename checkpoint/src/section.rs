@@ -34,8 +34,8 @@ impl SectionReader {
         Ok(SectionReader { store, identity, section: section.clone(), next: 0, current, failed: None })
     }
 
-    /// What has failed, if something has.
-    pub(crate) fn failure(&self) -> Option<&Error> {
+    /// What has failed, if something has: whoever reads it as a stream is told no more than that it failed.
+    pub fn failure(&self) -> Option<&Error> {
         self.failed.as_ref()
     }
 

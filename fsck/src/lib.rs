@@ -1,4 +1,4 @@
-//! Looks into Headwater's logs and checkpoints, and checks them.
+//! Looks into Headwater's logs, journals and checkpoints, and checks them.
 //!
 //! Nothing here ever creates, changes, locks or fences anything, also beside a live writer (promise P7): the only calls
 //! made of a [`Store`](headwater_wal::store::Store) are `list` and `read`.
@@ -28,6 +28,7 @@ pub mod checkpoints;
 mod file;
 mod find;
 mod finding;
+pub mod journal;
 mod lost;
 mod report;
 

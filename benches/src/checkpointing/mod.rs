@@ -22,9 +22,9 @@ pub use report::Plan;
 pub use rounds::{Rounds, quantile};
 pub use sections::Sections;
 
-/// Gives every measurement the same beginning: the disk has what was written or removed before, and the page cache can
-/// have so many bytes of memory without asking for them. A virtual machine that returns free memory pays dearly for each
-/// page that it takes again, so whoever writes just after much was removed would seem to be several times as fast.
+/// Gives every measurement the same beginning: the disk has what was written or removed before, and the page cache has
+/// just had so many bytes of memory. Without that, whoever writes just after much was removed can seem to be several times
+/// as fast: on a virtual machine, probably because free memory was returned to the host and has to be asked for again.
 pub fn settle(folder: &Path, bytes: u64) {
     let sync = File::open(folder).expect("a folder to bench in");
     rustix::fs::syncfs(&sync).expect("a sync of the file system");

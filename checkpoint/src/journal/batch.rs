@@ -177,4 +177,9 @@ impl Allotment {
     pub fn blocks(&self) -> impl Iterator<Item = Block> {
         self.stretches.iter().flat_map(|(log, stretch)| Blocks::of(*log, stretch))
     }
+    /// Those of its blocks that lie in one receiver's log, by position.
+    pub fn blocks_of(&self, log: ReceiverLog) -> impl Iterator<Item = Block> {
+        let stretches = self.stretches.iter().filter(move |(of, _)| *of == log);
+        stretches.flat_map(|(log, stretch)| Blocks::of(*log, stretch))
+    }
 }

@@ -99,6 +99,7 @@ pub const DIRECT_RANGES_MAX: usize = 16384;
 
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 16;
+const AT_NUMBER: usize = 8;
 const BEGIN_BYTES: usize = 12;
 const RUN_BYTES: usize = 40;
 const DIRECT_BYTES: usize = 24;
@@ -193,35 +194,10 @@ impl Event {
 
     /// Puts the event's bytes behind others.
     pub(super) fn put(&self, number: u64, bytes: &mut Vec<u8>) {
-        let (kind, body) = match self {
-            Event::Added(block) => (ADDED, 8 + block.body_len()),
-            Event::PassedOver { begins, .. } => (PASSED_OVER, 40 + begins.len() * BEGIN_BYTES),
-            Event::EndMoved { .. } => (END_MOVED, 24),
-            Event::Allotted { runs, direct, .. } => {
-                (ALLOTTED, 24 + runs.len() * RUN_BYTES + direct.len() * DIRECT_BYTES)
-            }
-            Event::Committed { .. } => (COMMITTED, 24),
-            Event::Finished { .. } => (FINISHED, 8),
-            Event::GivenUp { reason, .. } => (GIVEN_UP, 16 + reason.len()),
-            Event::Forgotten { .. } => (FORGOTTEN, 16),
-            Event::RetireIntended { .. } => (RETIRE_INTENDED, 24),
-        };
-        let begins = bytes.len();
-        bytes.reserve(HEADER_BYTES + body);
-        bytes.extend_from_slice(&[VERSION, kind, 0, 0, 0, 0, 0, 0]);
-        put_u64(bytes, number);
-        self.put_body(bytes);
-        debug_assert_eq!(bytes.len() - begins, HEADER_BYTES + body, "an event is as long as it says");
-    }
-
-    fn put_body(&self, bytes: &mut Vec<u8>) {
         match self {
-            Event::Added(block) => {
-                put_u32(bytes, block.stream);
-                put_u32(bytes, block.receiver);
-                block.put(bytes);
-            }
+            Event::Added(block) => Event::put_added(number, block, bytes),
             Event::PassedOver { log, position, previous, begins } => {
+                put_header(bytes, PASSED_OVER, number);
                 put_log(bytes, *log);
                 put_u64(bytes, position.0);
                 put_position(bytes, *previous);
@@ -233,12 +209,14 @@ impl Event {
                 }
             }
             Event::EndMoved { stream, lost } => {
+                put_header(bytes, END_MOVED, number);
                 put_u32(bytes, *stream);
                 put_u32(bytes, lost.partition);
                 put_u64(bytes, lost.from);
                 put_u64(bytes, lost.to);
             }
             Event::Allotted { batch, since, runs, direct } => {
+                put_header(bytes, ALLOTTED, number);
                 put_u64(bytes, batch.0);
                 put_u64(bytes, since.0);
                 put_u32(bytes, runs.len() as u32);
@@ -247,28 +225,48 @@ impl Event {
                 direct.iter().for_each(|range| put_direct(bytes, range));
             }
             Event::Committed { output, attempt } => {
+                put_header(bytes, COMMITTED, number);
                 put_u64(bytes, output.batch.0);
                 put_u64(bytes, *attempt);
                 put_u32(bytes, output.partition);
                 put_u32(bytes, 0);
             }
-            Event::Finished { batch } => put_u64(bytes, batch.0),
+            Event::Finished { batch } => {
+                put_header(bytes, FINISHED, number);
+                put_u64(bytes, batch.0);
+            }
             Event::GivenUp { batch, reason } => {
+                put_header(bytes, GIVEN_UP, number);
                 put_u64(bytes, batch.0);
                 put_u16(bytes, reason.len() as u16);
                 bytes.extend_from_slice(&[0; 6]);
                 bytes.extend_from_slice(reason);
             }
             Event::Forgotten { before, floor } => {
+                put_header(bytes, FORGOTTEN, number);
                 put_u64(bytes, before.0);
                 put_u64(bytes, *floor);
             }
             Event::RetireIntended { log, below } => {
+                put_header(bytes, RETIRE_INTENDED, number);
                 let journal = ReceiverLog { stream: u32::MAX, receiver: u32::MAX, identity: 0 };
                 put_log(bytes, log.unwrap_or(journal));
                 put_u64(bytes, below.0);
             }
         }
+    }
+
+    /// Puts the bytes of a block's adding.
+    pub(super) fn put_added(number: u64, block: &Block, bytes: &mut Vec<u8>) {
+        put_header(bytes, ADDED, number);
+        put_u32(bytes, block.stream);
+        put_u32(bytes, block.receiver);
+        block.put(bytes);
+    }
+
+    /// Says how many events came before one whose bytes were made before that was known.
+    pub(super) fn set_number(bytes: &mut [u8], number: u64) {
+        bytes[AT_NUMBER..HEADER_BYTES].copy_from_slice(&number.to_le_bytes());
     }
 
     /// Reads an event and its number. Any bytes give an event or an error.
@@ -286,6 +284,11 @@ impl Event {
             }),
         }
     }
+}
+
+fn put_header(bytes: &mut Vec<u8>, kind: u8, number: u64) {
+    bytes.extend_from_slice(&[VERSION, kind, 0, 0, 0, 0, 0, 0]);
+    put_u64(bytes, number);
 }
 
 fn decode(bytes: &[u8]) -> Option<(u64, Event)> {

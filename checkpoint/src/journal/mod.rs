@@ -70,6 +70,7 @@ mod block;
 pub mod event;
 mod fields;
 mod ledger;
+mod made;
 mod need;
 mod pending;
 mod queue;
@@ -81,7 +82,7 @@ mod tracker;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use headwater_wal::format::name;
 use headwater_wal::{Error, Kind, Log, Position, Record, Result};
 use parking_lot::Mutex;
@@ -91,15 +92,13 @@ pub use batch::{Allotment, BatchId, DirectRange, Missed, OutputId, Run, Wanted};
 pub use block::{BLOCK_RANGES_MAX, Block, OWN_BYTES_MAX, ReceiverLog, SourceRange};
 pub use event::Event;
 pub use ledger::{Ledger, Standing};
+use made::Made;
 pub use need::Need;
 use pending::Logged;
 pub use pending::Pending;
-use state::Decision;
 pub use state::State;
+use state::{Adding, Decision};
 pub use tracker::{Arrival, End, Tracker};
-
-/// How much memory is taken at once for the bytes of events.
-const PIECE_BYTES: usize = 64 * 1024;
 
 /// The choices of a journal.
 #[derive(Clone, Debug)]
@@ -139,27 +138,6 @@ struct Ahead {
     newest: Option<Arc<Logged>>,
     /// Where replaying `state` goes on, if nothing has been handed in.
     from: Position,
-    writing: Writing,
-}
-
-/// Where the bytes of events are made. They lie one behind the other in pieces of memory that go when the log has
-/// written all of one: an allocation for each would cost as much as all else that is done for it.
-#[derive(Default)]
-struct Writing {
-    event: Vec<u8>,
-    piece: BytesMut,
-}
-
-impl Writing {
-    fn bytes(&mut self, number: u64, event: &Event) -> Bytes {
-        self.event.clear();
-        event.put(number, &mut self.event);
-        if self.piece.capacity() < self.event.len() {
-            self.piece = BytesMut::with_capacity(PIECE_BYTES.max(self.event.len()));
-        }
-        self.piece.extend_from_slice(&self.event);
-        self.piece.split().freeze()
-    }
 }
 
 impl std::fmt::Debug for Ahead {
@@ -206,7 +184,7 @@ impl Journal {
             end = record.handle.end();
             replay(&mut state, &record, watch)?;
         }
-        let ahead = Mutex::new(Ahead { state, newest: None, from: end, writing: Writing::default() });
+        let ahead = Mutex::new(Ahead { state, newest: None, from: end });
         Ok(Journal { log, options, ahead, failed: OnceLock::new() })
     }
 
@@ -217,7 +195,24 @@ impl Journal {
 
     /// Adds a block, and answers when the answer is waited for.
     pub fn add_later(&self, block: Block) -> Result<Pending<'_, Added>> {
-        self.run(|state| state.add(block, self.options.pending_bytes_max))
+        block.check()?;
+        // Whatever can be done before the lock is: it is what the threads that add wait for.
+        let made = Made::new(|bytes| Event::put_added(0, &block, bytes), &self.log);
+        let mut ahead = self.ahead.lock();
+        self.is_open()?;
+        let (answer, adding) = ahead.state.add(&block, self.options.pending_bytes_max)?;
+        match adding {
+            Adding::Nothing => {}
+            Adding::PassesOver(event) => self.hand_in(&mut ahead, &event)?,
+            Adding::Adds => {
+                let number = ahead.state.events();
+                ahead.newest = Some(made.append(number, &self.log)?);
+                ahead.state.take_in(&block);
+            }
+        }
+        let behind = ahead.newest.clone();
+        drop(ahead);
+        Ok(Pending { journal: self, answer, behind })
     }
 
     /// Settles a block without taking it: its records are known already, or its source, which was not told that they
@@ -353,16 +348,20 @@ impl Journal {
         let answer = match decide(&ahead.state)? {
             Decision::Stands(answer) => answer,
             Decision::Logs(event, answer) => {
-                let number = ahead.state.events();
-                let bytes = ahead.writing.bytes(number, &event);
-                let ticket = self.log.append_kind(event::RECORD_KIND, self.log.now(), bytes)?;
-                ahead.newest = Some(Logged::new(ticket));
-                // What was decided on this very state does not contradict it; if it does, nothing more is told from it.
-                ahead.state.enact(&event).map_err(|error| self.fail(error))?;
+                self.hand_in(ahead, &event)?;
                 answer
             }
         };
         Ok(Pending { journal: self, answer, behind: ahead.newest.clone() })
+    }
+
+    /// Hands an event to the log, and takes it in.
+    fn hand_in(&self, ahead: &mut Ahead, event: &Event) -> Result<()> {
+        let number = ahead.state.events();
+        let made = Made::new(|bytes| event.put(number, bytes), &self.log);
+        ahead.newest = Some(made.append(number, &self.log)?);
+        // What was decided on this very state does not contradict it; if it does, nothing more is told from it.
+        ahead.state.apply(number, event).map_err(|error| self.fail(error))
     }
 
     fn is_open(&self) -> Result<()> {

@@ -61,9 +61,16 @@ enum Fate {
     Told(Result<Handle>),
 }
 
+impl Default for Logged {
+    fn default() -> Self {
+        Logged(Mutex::new(Fate::Open(None)))
+    }
+}
+
 impl Logged {
-    pub(super) fn new(ticket: Ticket) -> Arc<Self> {
-        Arc::new(Logged(Mutex::new(Fate::Open(Some(ticket)))))
+    /// Says what it waits for, before anybody else knows of it.
+    pub(super) fn waits_for(&self, ticket: Ticket) {
+        *self.0.lock() = Fate::Open(Some(ticket));
     }
 
     /// Waits for it. The first who comes waits for the ticket, and the others for him.

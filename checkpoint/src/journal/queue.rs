@@ -209,4 +209,16 @@ impl Blocks {
             block.expect("what was put in is a block")
         })
     }
+
+    /// The same of a stretch that goes with them.
+    pub(super) fn of_own(log: ReceiverLog, stretch: Stretch) -> impl Iterator<Item = Block> {
+        stretch.pieces.into_iter().flat_map(move |Piece { bytes, mut from, blocks }| {
+            (0..blocks).map(move |_| {
+                let body = &bytes[from..];
+                from += body_len(body).expect("a whole block");
+                let block = Block::take(log.stream, log.receiver, &mut Fields(body));
+                block.expect("what was put in is a block")
+            })
+        })
+    }
 }

@@ -30,6 +30,14 @@ pub(super) enum Decision<T> {
     Logs(Event, T),
 }
 
+/// What is logged for a reported block.
+#[derive(Debug)]
+pub(super) enum Adding {
+    Nothing,
+    PassesOver(Event),
+    Adds,
+}
+
 use Decision::{Logs, Stands};
 
 impl State {
@@ -65,33 +73,27 @@ impl State {
         Ok(())
     }
 
-    /// Takes in the next event, which was decided on this very state. Blocks are what there are most of, and have been
-    /// looked at closely enough by then.
-    pub(super) fn enact(&mut self, event: &Event) -> Result<()> {
-        match event {
-            Event::Added(block) => {
-                self.tracker.take_in(block);
-                self.events += 1;
-                Ok(())
-            }
-            other => self.apply(self.events, other),
-        }
+    /// Takes in the next block, whose adding was decided on this very state. Blocks are what there are most of, and it
+    /// has been looked at closely enough by then.
+    pub(super) fn take_in(&mut self, block: &Block) {
+        self.tracker.take_in(block);
+        self.events += 1;
     }
 
-    pub(super) fn add(&self, block: Block, pending_bytes_max: u64) -> Result<Decision<Added>> {
-        block.check()?;
-        Ok(match self.tracker.arrival(&block)? {
-            Arrival::Settled => Stands(Added::Already),
-            Arrival::Early(settled) => Stands(Added::Refused(Refusal::Early { settled })),
-            Arrival::Elsewhere(ends) => Stands(Added::Refused(Refusal::Ends(ends))),
+    /// What adding a block comes to: its answer, and whether it is added for it, passed over, or neither.
+    pub(super) fn add(&self, block: &Block, pending_bytes_max: u64) -> Result<(Added, Adding)> {
+        Ok(match self.tracker.arrival(block)? {
+            Arrival::Settled => (Added::Already, Adding::Nothing),
+            Arrival::Early(settled) => (Added::Refused(Refusal::Early { settled }), Adding::Nothing),
+            Arrival::Elsewhere(ends) => (Added::Refused(Refusal::Ends(ends)), Adding::Nothing),
             // Its log goes on behind it, so it has to be settled.
-            Arrival::Known => Logs(self.passed_over(&block), Added::Already),
+            Arrival::Known => (Added::Already, Adding::PassesOver(self.passed_over(block))),
             Arrival::Next => {
-                let pending = self.tracker.pending_bytes();
-                if pending > 0 && pending + block.body_len() as u64 > pending_bytes_max {
-                    return Ok(Stands(Added::Refused(Refusal::Room { pending_bytes: pending })));
+                let pending_bytes = self.tracker.pending_bytes();
+                if pending_bytes > 0 && pending_bytes + block.body_len() as u64 > pending_bytes_max {
+                    return Ok((Added::Refused(Refusal::Room { pending_bytes }), Adding::Nothing));
                 }
-                Logs(Event::Added(block), Added::Now)
+                (Added::Now, Adding::Adds)
             }
         })
     }

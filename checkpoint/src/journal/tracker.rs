@@ -9,7 +9,7 @@ use super::batch::{Allotment, BatchId, DirectRange, Run, Taken, Wanted};
 use super::block::{Block, ReceiverLog, SourceRange};
 use super::event::{Event, RUNS_MAX};
 use super::need::Need;
-use super::queue::Queue;
+use super::queue::{Blocks, Queue};
 
 /// What arrived and who has it: one of the two states that the events of a journal make.
 ///
@@ -169,6 +169,25 @@ impl Tracker {
     /// The oldest block of a receiver's log that no batch has.
     pub fn oldest_waiting(&self, log: ReceiverLog) -> Option<Position> {
         self.logs.get(&log)?.queue.front()
+    }
+
+    /// The blocks of a receiver's log that no batch has, as the run that a batch would take.
+    pub fn waiting_run(&self, log: ReceiverLog) -> Option<Run> {
+        let queue = &self.logs.get(&log)?.queue;
+        let blocks = queue.waiting();
+        if blocks == 0 {
+            return None;
+        }
+        let (first, last) = queue.ends_of_front(blocks);
+        Some(Run { log, first, last, blocks })
+    }
+
+    /// The blocks of a receiver's log that no batch has, by position. They are read out of the memory that the journal
+    /// has them in, one at a time.
+    pub fn waiting_blocks(&self, log: ReceiverLog) -> impl Iterator<Item = Block> {
+        let queue = self.logs.get(&log).map(|received| &received.queue);
+        let stretch = queue.map(|queue| queue.stretch(queue.taken(), queue.waiting()));
+        Blocks::of_own(log, stretch.unwrap_or_default())
     }
 
     /// How many blocks no batch has.

@@ -3,7 +3,8 @@
 use headwater_wal::{Chain, Position, Segment, Time};
 
 use super::Driver;
-use crate::journal::ReceiverLog;
+use crate::checkpoint::Id;
+use crate::journal::{ReceiverLog, State};
 
 /// Something that needs a log from a position on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,39 +50,42 @@ pub fn explain(chain: &Chain, holds: &[Hold], before: Time) -> Vec<Explained> {
     explained
 }
 
+/// What holds the journal (`None`), or a receiver's log: each kept checkpoint, from where it needs that log, and what of
+/// it the present state needs.
+pub fn holds(
+    kept: impl IntoIterator<Item = (Id, Position)>,
+    state: &State,
+    log: Option<ReceiverLog>,
+) -> Vec<Hold> {
+    let checkpoint = |(id, from)| Hold { from, who: format!("checkpoint {id}") };
+    let mut holds: Vec<Hold> = kept.into_iter().map(checkpoint).collect();
+    if holds.is_empty() {
+        let who = "there is no checkpoint yet".to_owned();
+        holds.push(Hold { from: Position::START, who });
+    }
+    let Some(log) = log else { return holds };
+    let tracker = state.tracker();
+    for allotment in tracker.unfinished() {
+        for run in allotment.runs().filter(|run| run.log == log) {
+            holds.push(Hold { from: run.first, who: format!("the unfinished batch {}", allotment.batch()) });
+        }
+    }
+    if let Some(from) = tracker.oldest_waiting(log) {
+        holds.push(Hold { from, who: "blocks that no batch has".to_owned() });
+    }
+    let settled = tracker.settled(log);
+    let from = settled.map_or(Position::START, |settled| settled.plus(1));
+    holds.push(Hold { from, who: "what is not reported yet".to_owned() });
+    holds
+}
+
 impl Driver {
     /// What holds the journal (`None`), or a receiver's log.
     pub fn holds(&self, log: Option<ReceiverLog>) -> headwater_wal::Result<Vec<Hold>> {
-        let mut holds = Vec::new();
-        let kept = self.kept_needs()?;
-        if kept.is_empty() {
-            let who = "there is no checkpoint yet".to_owned();
-            holds.push(Hold { from: Position::START, who });
-        }
-        for (id, needed) in kept {
-            let from = match log {
-                None => needed.journal,
-                Some(log) => needed.received.from(log),
-            };
-            holds.push(Hold { from, who: format!("checkpoint {id}") });
-        }
-        let Some(log) = log else { return Ok(holds) };
-        let state = self.journal().ahead();
-        let tracker = state.tracker();
-        for allotment in tracker.unfinished() {
-            for run in allotment.runs().filter(|run| run.log == log) {
-                holds.push(Hold {
-                    from: run.first,
-                    who: format!("the unfinished batch {}", allotment.batch()),
-                });
-            }
-        }
-        if let Some(from) = tracker.oldest_waiting(log) {
-            holds.push(Hold { from, who: "blocks that no batch has".to_owned() });
-        }
-        let settled = tracker.settled(log);
-        let from = settled.map_or(Position::START, |settled| settled.plus(1));
-        holds.push(Hold { from, who: "what is not reported yet".to_owned() });
-        Ok(holds)
+        let kept = self.kept_needs()?.into_iter().map(|(id, needed)| match log {
+            None => (id, needed.journal),
+            Some(log) => (id, needed.received.from(log)),
+        });
+        Ok(holds(kept, &self.journal().ahead(), log))
     }
 }

@@ -87,7 +87,7 @@ use headwater_wal::{Error, Kind, Log, Position, Result};
 
 pub use clean::{Cleaned, release};
 pub use driver::Driver;
-pub use explain::{Explained, Hold, explain};
+pub use explain::{Explained, Hold, explain, holds};
 pub use root::Root;
 
 use crate::checkpoint::{Checkpoint, Content, Id};

@@ -9,6 +9,12 @@ mod checkpoints_program;
 mod folder;
 #[cfg(feature = "cli")]
 mod hostile;
+#[cfg(unix)]
+mod journal;
+#[cfg(all(unix, feature = "cli"))]
+mod journal_program;
+#[cfg(unix)]
+mod journal_root;
 #[cfg(feature = "cli")]
 mod program;
 mod specimen;

@@ -6,12 +6,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use headwater_fsck::checkpoints::{self, needs};
+use headwater_fsck::journal::{self, Holds};
 use headwater_fsck::{Depth, Finding, Report, Severity, check, is_log, logs_below};
 use headwater_wal::Position;
 use headwater_wal::store::Store;
 
 use crate::checkpoints::show_report;
 use crate::failure::{Answer, Failure};
+use crate::journal::show_report as show_journal;
 use crate::json::Line;
 use crate::place;
 
@@ -41,7 +43,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
         let report = checkpoints::check(&store, args.depth())?;
         return show_report(&report, args.json, out);
     }
-    if !is_log && checkpoints::is_below(&*store)? {
+    if !is_log && (checkpoints::is_below(&*store)? || journal::is_below(&*store)?) {
         args.of_one_log()?;
         return root(args, &store, out);
     }
@@ -80,20 +82,27 @@ fn log(
 /// The checkpoints of a root, and every log in it, which must hold what the checkpoints need of it: positions name a log
 /// as its folder in the root is called.
 fn root(args: &Args, store: &Arc<dyn Store>, out: &mut dyn Write) -> Result<Answer, Failure> {
-    let below = place::open_below(&args.path, checkpoints::FOLDER)?;
-    let report = checkpoints::check(&below, args.depth())?;
-    let mut worst = show_report(&report, args.json, out)?;
-    let survey = report.survey();
+    let mut worst = Answer::Sound;
+    let mut survey = None;
+    if checkpoints::is_below(&**store)? {
+        let below = place::open_below(&args.path, checkpoints::FOLDER)?;
+        let report = checkpoints::check(&below, args.depth())?;
+        worst = show_report(&report, args.json, out)?;
+        survey = Some(report.survey().clone());
+    }
+    let journal = journal_of(args, &**store);
     let logs = logs_below(&**store, LOGS_MAX + 1)?;
     for folder in logs.iter().take(LOGS_MAX) {
-        if !args.json {
+        if !args.json && (survey.is_some() || folder != &logs[0]) {
             answered(writeln!(out).map_err(Failure::from), worst, out)?;
         }
+        let at_least = known_end(&journal, folder.as_str());
         let checked = place::open_below(&args.path, folder.as_str())
-            .and_then(|store| log(args, &*store, Position::START, out));
+            .and_then(|store| log(args, &*store, at_least, out));
         let answer = match checked {
             Ok((answer, range)) => {
-                let findings = needs(survey, folder.as_str(), range);
+                let findings =
+                    survey.as_ref().map_or_else(Vec::new, |survey| needs(survey, folder.as_str(), range));
                 let bad = findings.iter().any(|finding| finding.severity == Severity::Damaged);
                 let shown = findings.iter().try_for_each(|finding| match args.json {
                     true => line(finding).write(out),
@@ -120,7 +129,42 @@ fn root(args: &Args, store: &Arc<dyn Store>, out: &mut dyn Write) -> Result<Answ
         );
         worst = worst.max(Answer::Unsupported);
     }
-    Ok(worst)
+    match journal {
+        Ok(None) => Ok(worst),
+        Ok(Some(report)) => {
+            if !args.json {
+                answered(writeln!(out).map_err(Failure::from), worst, out)?;
+            }
+            Ok(worst.max(show_journal(&report, args.json, out)?))
+        }
+        Err(failure) => {
+            out.flush()?;
+            let _ = writeln!(io::stderr(), "wal-inspect: {failure}");
+            Ok(worst.max(Answer::Unsupported))
+        }
+    }
+}
+
+/// What is wrong between a root's journal, its receivers' logs and its checkpoints; none, if it has no journal.
+fn journal_of(args: &Args, whole: &dyn Store) -> Result<Option<journal::Report>, Failure> {
+    if !journal::is_below(whole)? {
+        return Ok(None);
+    }
+    let (root, _) = place::open_root(&args.path)?;
+    match journal::what_is_here(&root.journal()?) {
+        Ok(Holds::Events) => Ok(Some(journal::check(&root, whole, args.depth())?)),
+        // Another log of that name, or none that could be read, of which its own check tells.
+        _ => Ok(None),
+    }
+}
+
+/// How far a receiver's log reaches at least, by what the journal knows of it.
+fn known_end(journal: &Result<Option<journal::Report>, Failure>, folder: &str) -> Position {
+    let Ok(Some(report)) = journal else { return Position::START };
+    let known = report.logs().iter().find(|known| {
+        known.is_there && folder == format!("received/{}/{}", known.log.stream, known.log.receiver)
+    });
+    known.map_or(Position::START, |known| known.at_least)
 }
 
 /// The answer, once it is shown.

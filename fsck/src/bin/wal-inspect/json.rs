@@ -13,6 +13,19 @@ impl Line {
         Line("{".into()).text("type", what)
     }
 
+    /// An object inside of a line.
+    pub(crate) fn part() -> Self {
+        Line("{".into())
+    }
+
+    /// Objects inside of this one.
+    pub(crate) fn list(mut self, name: &str, parts: impl IntoIterator<Item = Line>) -> Self {
+        self.name(name);
+        let parts: Vec<String> = parts.into_iter().map(|part| part.to_string()).collect();
+        self.0 += &format!("[{}]", parts.join(","));
+        self
+    }
+
     /// A value as a string.
     pub(crate) fn text(mut self, name: &str, value: impl Display) -> Self {
         self.name(name);

@@ -1,12 +1,14 @@
-//! Looks into a log or a folder of checkpoints: changes nothing, takes no lock, and works beside a live writer.
+//! Looks into a log, a journal or a folder of checkpoints: changes nothing, takes no lock, and works beside a live writer.
 
 mod check;
 mod checkpoints;
 mod dump;
+mod explain;
 mod failure;
 mod get;
 mod info;
 mod item;
+mod journal;
 mod json;
 mod ls;
 mod place;
@@ -20,8 +22,8 @@ use clap::{Parser, Subcommand};
 use failure::{Answer, Failure, USAGE};
 
 const HELP_AFTER: &str = "\
-PATH is the folder of a log or of checkpoints, or a root that has `checkpoints` in it, or a file: URL.
-Nothing is ever changed, created or locked, and a writer may be at work.
+PATH is the folder of a log or of checkpoints, or a root that has `journal`, `received` and `checkpoints` in it, or a
+file: URL. Nothing is ever changed, created or locked, and a writer may be at work.
 
 Exit codes:
   0   all is well (a torn tail after a crash is)
@@ -30,7 +32,7 @@ Exit codes:
   16  the command line is wrong";
 
 #[derive(Debug, Parser)]
-#[command(name = "wal-inspect", version, about = "Looks into logs and checkpoints, and changes nothing", after_help = HELP_AFTER)]
+#[command(name = "wal-inspect", version, about = "Looks into logs, journals and checkpoints, and changes nothing", after_help = HELP_AFTER)]
 struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -50,6 +52,10 @@ enum Verb {
     Get(get::Args),
     /// A folder of checkpoints: which there are, what is in them, and whether it is whole
     Checkpoints(checkpoints::Args),
+    /// A driver's journal: its events, or with --state what they come to
+    Journal(journal::Args),
+    /// What holds each segment of a root's journal, or of a receiver's log
+    Explain(explain::Args),
 }
 
 fn main() -> ExitCode {
@@ -92,5 +98,7 @@ fn run(verb: Verb, out: &mut dyn Write) -> Result<Answer, Failure> {
         Verb::Check(args) => check::run(&args, out),
         Verb::Get(args) => get::run(&args, out),
         Verb::Checkpoints(args) => checkpoints::run(&args, out),
+        Verb::Journal(args) => journal::run(&args, out),
+        Verb::Explain(args) => explain::run(&args, out),
     }
 }

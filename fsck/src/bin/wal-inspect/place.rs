@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use headwater_checkpoint::Object;
+use headwater_checkpoint::resume::Root;
 use headwater_fsck::checkpoints;
 use headwater_wal::format::name::parse_segment;
 use headwater_wal::store::Store;
@@ -38,6 +39,23 @@ pub(crate) fn open_checkpoints(text: &OsStr) -> Result<Arc<dyn Store>, Failure> 
         return open_below(text, checkpoints::FOLDER);
     }
     Ok(store)
+}
+
+/// A root, and the store of the root itself.
+#[cfg(unix)]
+pub(crate) fn open_root(text: &OsStr) -> Result<(Root, Arc<dyn Store>), Failure> {
+    Ok((Root::local(path(text)?), open(text)?))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open_root(text: &OsStr) -> Result<(Root, Arc<dyn Store>), Failure> {
+    let store = open(text)?;
+    let path = path(text)?;
+    let open = move |folder: &headwater_wal::store::Name| {
+        local(path.join(folder.as_str()))
+            .map_err(|failure| Error::new(Kind::Unsupported, failure.to_string()))
+    };
+    Ok((Root::new(open), store))
 }
 
 /// The store at a folder below.
