@@ -6,9 +6,14 @@ use headwater_checkpoint::resume::{self, Explained, Hold, Root};
 use headwater_wal::store::Store;
 use headwater_wal::{Depth, Error, Kind, Position, Result, Survey, Time};
 
-use super::kept::Kept;
+use super::kept::{Kept, Said};
 use super::reading::Journal;
 use crate::find;
+
+/// An explanation is begun again while the driver goes on under it.
+const TRIES: u32 = 5;
+
+const UNKNOWN: &str = "what is pending is not known, since the journal is damaged or no checkpoint behind its beginning can be read";
 
 /// What holds a log's segments.
 #[derive(Clone, Debug)]
@@ -29,8 +34,18 @@ pub struct Explanation {
 
 /// Explains the journal of a root, or a receiver's log in it, if everything older than `before` is to go.
 ///
-/// `NotThere`: there is no such log.
+/// `NotThere`: there is no such log. `Unavailable`: a driver at work goes on faster than it can be looked at.
 pub fn explain(root: &Root, receiver: Option<(u32, u32)>, before: Time) -> Result<Explanation> {
+    for _ in 1..TRIES {
+        match once(root, receiver, before) {
+            Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Retired) => {}
+            other => return other,
+        }
+    }
+    once(root, receiver, before)
+}
+
+fn once(root: &Root, receiver: Option<(u32, u32)>, before: Time) -> Result<Explanation> {
     let journal = Journal::of(root)?;
     let reading = journal.read_newest()?;
     let known = reading.state();
@@ -51,14 +66,10 @@ pub fn explain(root: &Root, receiver: Option<(u32, u32)>, before: Time) -> Resul
         identity: survey.identity().map_or(0, |identity| identity.short()),
     });
     let holds = match known {
-        Some(state) => resume::holds(needs(journal.kept(), log), state, log),
-        None => vec![Hold {
-            from: Position::START,
-            who: "what is pending is not known, since the journal is damaged or no checkpoint behind its beginning can be read"
-                .into(),
-        }],
+        Some(state) => resume::holds(needs(journal.kept(), log), state, log).into_iter(),
+        None => vec![Hold { from: Position::START, who: UNKNOWN.into() }].into_iter(),
     };
-    let holds = unread(journal.kept()).chain(holds).collect::<Vec<_>>();
+    let holds: Vec<Hold> = holds.map(|hold| say(journal.kept(), hold)).collect();
     let segments = resume::explain(survey.chain(), &holds, before);
     Ok(Explanation {
         log,
@@ -70,21 +81,27 @@ pub fn explain(root: &Root, receiver: Option<(u32, u32)>, before: Time) -> Resul
     })
 }
 
-/// From where on each kept checkpoint that can be read needs a log.
+/// From where on each kept checkpoint needs a log. A driver cleans nothing while it does not know that of one.
 fn needs(kept: &[Kept], log: Option<ReceiverLog>) -> impl Iterator<Item = (Id, Position)> {
-    kept.iter().filter_map(move |kept| {
-        let said = kept.said.as_ref().ok()?;
-        Some((kept.id, log.map_or(said.position, |log| said.need.from(log))))
+    kept.iter().map(move |kept| {
+        let needs = |said: &Said| log.map_or(said.position, |log| said.need.from(log));
+        (kept.id, kept.said.as_ref().map_or(Position::START, needs))
     })
 }
 
-/// A driver cleans nothing while it does not know what a kept checkpoint needs.
-fn unread(kept: &[Kept]) -> impl Iterator<Item = Hold> {
-    kept.iter().filter_map(|kept| {
+/// Says of a checkpoint that cannot be read that it is so.
+fn say(kept: &[Kept], hold: Hold) -> Hold {
+    let unread = kept.iter().find_map(|kept| {
         let error = kept.said.as_ref().err()?;
-        let who = format!("checkpoint {}, of which is not known what it needs ({error})", kept.id);
-        Some(Hold { from: Position::START, who })
-    })
+        (hold.who == format!("checkpoint {}", kept.id)).then_some(error)
+    });
+    match unread {
+        Some(error) => {
+            let who = format!("{}, of which is not known what it needs ({error})", hold.who);
+            Hold { who, ..hold }
+        }
+        None => hold,
+    }
 }
 
 fn no_log(store: &dyn Store, state: &State, (stream, receiver): (u32, u32), error: Error) -> Error {

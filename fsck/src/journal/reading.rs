@@ -22,6 +22,8 @@ pub struct Journal {
     /// What its files are called by, from the root.
     folder: &'static str,
     checkpoints: Option<Checkpoints>,
+    /// The folder of the checkpoints.
+    beside: Option<Arc<dyn Store>>,
     kept: Vec<Kept>,
 }
 
@@ -59,13 +61,13 @@ impl Journal {
     pub fn of(root: &Root) -> Result<Journal> {
         let store = root.checkpoints()?;
         let kept = kept::kept(&store)?;
-        let checkpoints = Some(Checkpoints::open(store));
-        Ok(Journal { store: root.journal()?, folder: "journal/", checkpoints, kept })
+        let checkpoints = Some(Checkpoints::open(store.clone()));
+        Ok(Journal { store: root.journal()?, folder: "journal/", checkpoints, beside: Some(store), kept })
     }
 
     /// A journal of which only the log is known.
     pub fn alone(store: Arc<dyn Store>) -> Result<Journal> {
-        Ok(Journal { store, folder: "", checkpoints: None, kept: Vec::new() })
+        Ok(Journal { store, folder: "", checkpoints: None, beside: None, kept: Vec::new() })
     }
 
     /// Where it lies.
@@ -92,6 +94,8 @@ impl Journal {
 
     /// Reads only what is needed for the state as it is now: from the newest checkpoint on that can be read and fits.
     /// What is wrong before it is not found so.
+    ///
+    /// `Unavailable`, `Retired`: a driver at work has pruned or retired what was looked for meanwhile; try again.
     pub fn read_newest(&self) -> Result<Reading<'_>> {
         for kept in self.kept.iter().rev() {
             let Ok(said) = &kept.said else { continue };
@@ -108,6 +112,13 @@ impl Journal {
         }
         let mut reading = self.read(Position::START)?;
         reading.run()?;
+        if let (None, Some(store)) = (&reading.state, &self.beside) {
+            let ids = |kept: &[Kept]| kept.iter().map(|kept| kept.id).collect::<Vec<_>>();
+            if ids(&kept::kept(store)?) != ids(&self.kept) {
+                let message = "the driver goes on while its journal is read; try again";
+                return Err(Error::new(Kind::Unavailable, format!("{message}: place={}", self.place())));
+            }
+        }
         Ok(reading)
     }
 

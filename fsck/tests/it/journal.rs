@@ -219,6 +219,7 @@ fn records_that_are_no_events_are_found_and_those_of_newer_releases_told_apart()
     ] {
         let place = Place::with_history().stop();
         place.forge(kind, payload);
+        place.forge_event(if kind == event::RECORD_KIND { 17 } else { 16 }, &finished(2));
         let report = place.check();
         let found = report.findings().iter().find(|one| one.what.contains(says));
         assert_eq!(found.map(|one| one.severity), Some(severity), "{report}");
@@ -323,6 +324,10 @@ fn a_driver_at_work_is_never_taken_for_damage() {
             while !done.load(Ordering::Relaxed) || checks == 0 {
                 match headwater_fsck::journal::check(&root, &Local::open(&path).unwrap(), Depth::Full) {
                     Ok(report) => assert!(report.is_sound(), "{report}"),
+                    Err(error) => assert_eq!(error.kind(), headwater_wal::Kind::Unavailable, "{error}"),
+                }
+                match headwater_fsck::journal::explain(&root, Some((0, 0)), Time(u64::MAX)) {
+                    Ok(explanation) => assert!(explanation.is_known),
                     Err(error) => assert_eq!(error.kind(), headwater_wal::Kind::Unavailable, "{error}"),
                 }
                 checks += 1;

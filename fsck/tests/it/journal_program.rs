@@ -283,6 +283,22 @@ fn check_holds_a_receivers_log_to_what_the_journal_knows() {
 }
 
 #[test]
+fn check_expects_of_another_log_nothing_that_the_journal_knows_of_the_one_before() {
+    let mut place = Place::new();
+    (0..8).for_each(|_| _ = place.receive(1, 1));
+    place.allot(1);
+    place.finish(1);
+    place.checkpoint();
+    let place = place.without(1);
+    std::fs::rename(place.lone_log(), place.received(1)).unwrap();
+    let page = text_of(&["check", place.text()], 0);
+    assert!(
+        page.contains("received/0/1: clean") && page.contains("the journal knows nothing of the log"),
+        "{page}"
+    );
+}
+
+#[test]
 fn places_that_are_no_journal_say_what_they_are() {
     let place = Place::with_history().stop();
     let received = place.received(0);

@@ -16,6 +16,9 @@ use crate::failure::{Answer, Failure};
 use crate::json::Line;
 use crate::{check, place};
 
+/// The state is read again while the driver goes on under it.
+const TRIES: u32 = 5;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A root that has `journal` in it, or the folder of a journal alone, or a file: URL
@@ -51,11 +54,17 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
         let message = format!("nothing lies between --from {} and --to {}", args.from, args.to);
         return Err(Failure::Usage(message));
     }
-    let journal = open(args)?;
-    match args.state {
-        true => state::run(&journal, args.json, out),
-        false => Table::of(args, out).run(&journal),
+    if !args.state {
+        return Table::of(args, out).run(&open(args)?);
     }
+    for _ in 1..TRIES {
+        match state::run(&open(args)?, args.json, out) {
+            // A driver at work goes on, and nothing was shown yet.
+            Err(Failure::Log(error)) if error.kind() == Kind::Unavailable => {}
+            other => return other,
+        }
+    }
+    state::run(&open(args)?, args.json, out)
 }
 
 fn open(args: &Args) -> Result<Journal, Failure> {
