@@ -80,6 +80,7 @@ mod state;
 mod tracker;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use headwater_wal::format::name;
@@ -278,6 +279,18 @@ impl Journal {
     /// Records it, and answers when the answer is waited for.
     pub fn retire_later(&self, log: Option<ReceiverLog>, below: Position) -> Result<Pending<'_, Retiring>> {
         self.run(|state| state.retire(log, below))
+    }
+
+    /// The same of a receiver's log, unless somebody else is at it for so long: who waits for room in the log's queue
+    /// keeps all others waiting.
+    pub(crate) fn retire_within(
+        &self,
+        log: ReceiverLog,
+        below: Position,
+        at_most: Duration,
+    ) -> Result<Option<Pending<'_, Retiring>>> {
+        let Some(mut ahead) = self.ahead.try_lock_for(at_most) else { return Ok(None) };
+        self.run_on(&mut ahead, |state| state.retire(Some(log), below)).map(Some)
     }
 
     /// The states, once everything that is in them is durable. Adding goes on meanwhile.
