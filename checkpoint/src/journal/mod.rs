@@ -313,10 +313,10 @@ impl Journal {
         Ok(Snapshot { state, position })
     }
 
-    /// The states as they will be, not all of it durable: for telling people, and for nothing else. It waits for nothing,
-    /// a full disk included.
-    pub(crate) fn ahead(&self) -> State {
-        self.ahead.lock().state.clone()
+    /// The states as they will be, not all of it durable: for telling people, and for nothing else. `None` if somebody
+    /// is at it for so long, who waits for room.
+    pub(crate) fn ahead_within(&self, at_most: Duration) -> Option<State> {
+        self.ahead.try_lock_for(at_most).map(|ahead| ahead.state.clone())
     }
 
     /// The log, for what is not an event: sealing, retiring, reading.
