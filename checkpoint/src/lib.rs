@@ -71,6 +71,7 @@ pub mod format;
 mod held;
 pub mod journal;
 mod options;
+pub mod receive;
 pub mod resume;
 mod section;
 mod sections;

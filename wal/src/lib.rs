@@ -40,6 +40,7 @@ mod error;
 pub mod format;
 mod group;
 mod log;
+pub mod receiver;
 pub mod store;
 
 pub use clock::{Clock, SystemClock, Time};

@@ -9,6 +9,7 @@ mod golden;
 mod histories;
 mod journal;
 mod publishing;
+mod receive;
 mod resume;
 mod sharing;
 mod simulation;

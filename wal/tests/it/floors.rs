@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the lowest up. The ground below them all is `error` and `clock`.
-const FLOORS: [&str; 4] = ["format", "store", "log", "group"];
+const FLOORS: [&str; 5] = ["format", "store", "log", "group", "receiver"];
 
 /// What each floor may import of the ones below it.
-const MAY: [(&str, &[&str]); 6] = [
+const MAY: [(&str, &[&str]); 7] = [
     ("error", &["format"]),
     ("clock", &[]),
     ("format", &["error", "clock"]),
     ("store", &["error", "clock"]),
     ("log", &["error", "clock", "format", "store"]),
     ("group", &["error", "clock", "format", "store", "log"]),
+    ("receiver", &["error", "clock", "format", "group"]),
 ];
 
 /// A source file: its path below `src`, and its lines of code without comments.
@@ -116,8 +117,22 @@ fn lines_with(word: &str, but: &[&str]) -> Vec<String> {
 #[test]
 fn nothing_below_the_group_knows_threads() {
     // The simulated device gives its actors threads, and the suite of stores races them: both are tests.
-    assert_eq!(lines_with("thread", &["group", "store/sim", "store/suite.rs"]), Vec::<String>::new());
+    assert_eq!(
+        lines_with("thread", &["group", "receiver", "store/sim", "store/suite.rs"]),
+        Vec::<String>::new()
+    );
     assert!(!lines_with("thread::{Builder", &[]).is_empty(), "the search finds what is there");
+}
+
+#[test]
+fn the_receiver_knows_handles_and_positions_of_the_format_and_nothing_else() {
+    let all = lines_with("crate::format", &[]);
+    let of_receiver: Vec<_> = all.iter().filter(|line| line.starts_with("receiver/")).collect();
+    assert!(of_receiver.len() > 3, "the search finds what is there");
+    for line in of_receiver {
+        let names = ["Handle;", "Position;", "{Handle, Position};"];
+        assert!(names.iter().any(|name| line.ends_with(&format!("use crate::format::{name}"))), "{line}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod format;
 mod histories;
 mod log;
 mod real;
+mod receiver;
 mod reserve;
 mod rules;
 mod settled;

@@ -1,0 +1,136 @@
+//! When blocks are cut, and in which order things happen to them.
+
+use headwater_wal::Kind;
+use headwater_wal::receiver::Pushed;
+use headwater_wal::store::sim::{Fault, Op, When};
+
+use super::{Scene, record, send, settle};
+
+#[test]
+fn a_block_is_cut_when_its_oldest_record_has_waited_for_the_interval() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..1);
+    scene.pass(150);
+    send(&receiver, 0, 1..2);
+    settle(&receiver);
+    assert_eq!(scene.book().taken.len(), 0);
+    scene.pass(49);
+    settle(&receiver);
+    assert_eq!(scene.book().taken.len(), 0, "199 ms");
+    scene.pass(1);
+    settle(&receiver);
+    assert_eq!(scene.book().taken.len(), 1, "200 ms");
+    assert_eq!(scene.book().taken[0].records, 2);
+    assert_eq!(scene.safe(0), 2);
+}
+
+#[test]
+fn a_block_is_cut_when_it_is_full_and_a_larger_record_has_one_of_its_own() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    assert_eq!(receiver.push(0, 0, &[1; 200]).unwrap(), Pushed::Taken);
+    let _ = receiver.push(0, 1, &[2; 2000]).unwrap();
+    let _ = receiver.push(0, 2, &[3; 10]).unwrap();
+    settle(&receiver);
+    let counts: Vec<_> = scene.book().taken.iter().map(|block| block.records).collect();
+    assert_eq!(counts, [1, 1], "the third one waits");
+    assert_eq!(receiver.push(0, 3, &[0; 5000]).unwrap_err().kind(), Kind::Invalid);
+    scene.pass(200);
+    settle(&receiver);
+    assert_eq!(scene.received().iter().map(|(_, bytes)| bytes.len()).collect::<Vec<_>>(), [200, 2000, 10]);
+}
+
+#[test]
+fn nothing_is_reported_before_it_is_durable_nor_acknowledged_before_it_is_reported() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..3);
+    scene.pass(200);
+    scene.book().away = 1000;
+    settle(&receiver);
+    assert_eq!((scene.book().taken.len(), scene.safe(0)), (0, 0), "the driver is away");
+    let durable = receiver.log().range().end;
+    assert_eq!(receiver.lag().records, 3);
+    scene.book().away = 0;
+    scene.pass(60_000);
+    settle(&receiver);
+    assert_eq!(scene.safe(0), 3);
+    assert!(scene.book().taken[0].handle.position() < durable);
+    // The next block's sync fails: it is neither reported nor acknowledged, and the receiver says so.
+    scene.sim.plan(When::nth(1).of(Op::Sync), Fault::Error);
+    send(&receiver, 0, 3..5);
+    scene.pass(200);
+    settle(&receiver);
+    assert_eq!((scene.book().taken.len(), scene.safe(0)), (1, 3));
+    let why = receiver.failure().expect("it ended");
+    assert_eq!(why.kind(), Kind::Unknown, "{why:?}");
+    assert_eq!(receiver.push(0, 5, b"late").unwrap_err().kind(), Kind::Unknown);
+}
+
+#[test]
+fn blocks_are_acknowledged_in_the_order_in_which_their_records_came() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    for round in 0..20 {
+        send(&receiver, 0, round * 7..round * 7 + 7);
+        send(&receiver, 1, round * 3..round * 3 + 3);
+    }
+    scene.pass(200);
+    settle(&receiver);
+    // The source itself refuses to be told anything backwards, or anything that the driver does not have.
+    assert_eq!((scene.safe(0), scene.safe(1)), (140, 60));
+    scene.has_each_once(0, 140);
+    scene.has_each_once(1, 60);
+    assert!(scene.book().taken.len() > 10);
+}
+
+#[test]
+fn a_source_that_cannot_be_told_is_told_later() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    *scene.source.away.lock() = 2;
+    send(&receiver, 0, 0..3);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.status().source_away.is_some() && scene.safe(0) == 0);
+    scene.pass(40);
+    settle(&receiver);
+    scene.pass(80);
+    settle(&receiver);
+    assert!(receiver.status().source_away.is_none() && scene.safe(0) == 3);
+}
+
+#[test]
+fn a_record_that_does_not_follow_is_refused_unless_the_source_has_a_hole_there() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..2);
+    assert_eq!(receiver.push(0, 1, &record(0, 1)).unwrap(), Pushed::Known);
+    assert_eq!(receiver.push(0, 5, &record(0, 5)).unwrap_err().kind(), Kind::Invalid);
+    receiver.skip(0, 5);
+    send(&receiver, 0, 5..6);
+    scene.pass(200);
+    settle(&receiver);
+    let positions: Vec<_> = scene.received().iter().map(|(at, _)| at.unwrap().1).collect();
+    assert_eq!(positions, [0, 1, 5]);
+    assert_eq!(scene.safe(0), 6);
+}
+
+#[test]
+fn what_is_held_is_bounded_and_pushing_waits_for_room() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    scene.book().away = u32::MAX;
+    let mut position = 0;
+    while receiver.try_push(0, position, &[7; 100]).unwrap() == Pushed::Taken {
+        position += 1;
+    }
+    assert!(receiver.lag().bytes <= 4 << 10 && position >= 30, "{:?}", receiver.lag());
+    settle(&receiver);
+    assert_eq!(receiver.push(0, position, &[7; 100]).unwrap(), Pushed::NotNow);
+    scene.book().away = 0;
+    scene.pass(10_000);
+    settle(&receiver);
+    assert_eq!(receiver.push(0, position, &[7; 100]).unwrap(), Pushed::Taken);
+}

@@ -1,0 +1,115 @@
+//! A stop loses nothing; a kill of a source that cannot resend costs only what was not durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use headwater_wal::receiver::{Receiver, Reliable};
+use headwater_wal::store::Memory;
+use headwater_wal::{Kind, Log};
+
+use super::{Scene, log_options, record, send, settle};
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_stop_drains_a_hundred_times_over() {
+    let scene = Scene::new();
+    let mut sent = 0;
+    for round in 0..100 {
+        let receiver = scene.start();
+        send(&receiver, 0, sent..sent + 45);
+        sent += 45;
+        // Some are on their way, whatever has become of them.
+        for _ in 0..round % 7 {
+            receiver.turn();
+        }
+        receiver.stop(LONG).unwrap();
+        assert_eq!(scene.safe(0), sent, "round={round}");
+    }
+    scene.has_each_once(0, sent);
+}
+
+#[test]
+fn a_stop_of_threads_drains_a_hundred_times_over() {
+    let store = Arc::new(Memory::growing());
+    let scene = Scene::new();
+    let mut sent = 0;
+    for round in 0..100 {
+        let opened = Log::open(store.clone(), log_options()).unwrap();
+        let (desk, source) = (Arc::new(scene.desk.clone()), Reliable::new(scene.source.clone()));
+        let receiver = Receiver::start(opened, desk, source, scene.options.clone()).unwrap();
+        send(&receiver, 0, sent..sent + 45);
+        sent += 45;
+        receiver.stop(LONG).unwrap();
+        assert_eq!(scene.safe(0), sent, "round={round}");
+    }
+}
+
+#[test]
+fn a_stop_without_its_driver_gives_up_and_the_next_receiver_reports() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..10);
+    scene.book().away = u32::MAX;
+    let why = receiver.stop(LONG).unwrap_err();
+    assert_eq!(why.kind(), Kind::Unavailable);
+    assert_eq!(scene.safe(0), 0);
+    scene.book().away = 0;
+    let _receiver = scene.start();
+    assert_eq!(scene.safe(0), 10);
+    scene.has_each_once(0, 10);
+}
+
+#[test]
+fn a_stopped_receiver_has_sealed_its_log() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..10);
+    receiver.stop(LONG).unwrap();
+    let opened = scene.open().unwrap();
+    assert!(opened.survey().chain().segments().last().unwrap().sealed);
+}
+
+#[test]
+fn a_kill_costs_an_unreliable_source_only_what_was_not_durable() {
+    let mut scene = Scene::new();
+    let receiver = scene.start_unreliable();
+    for number in 0..50 {
+        let _ = receiver.push(&record(9, number)).unwrap();
+        while receiver.turn() {}
+    }
+    scene.pass(200);
+    while receiver.turn() {}
+    let taken = scene.received().len();
+    assert_eq!(taken, 50);
+    // Durable and not reported.
+    scene.book().away = u32::MAX;
+    (50..60).for_each(|number| _ = receiver.push(&record(9, number)).unwrap());
+    scene.pass(200);
+    while receiver.turn() {}
+    // Not durable.
+    (60..63).for_each(|number| _ = receiver.push(&record(9, number)).unwrap());
+    scene.crash(true);
+    drop(receiver);
+    scene.book().away = 0;
+    let receiver = scene.start_unreliable();
+    let received: Vec<_> = scene.received().into_iter().map(|(at, bytes)| (at.is_none(), bytes)).collect();
+    assert_eq!(received, (0..60).map(|number| (true, record(9, number))).collect::<Vec<_>>());
+    let _ = receiver.push(&record(9, 63)).unwrap();
+    receiver.stop(LONG).unwrap();
+    assert_eq!(scene.received().len(), 61);
+}
+
+#[test]
+fn what_is_dropped_without_a_stop_is_sent_again() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..10);
+    drop(receiver);
+    assert_eq!(scene.safe(0), 0);
+    let receiver = scene.start();
+    send(&receiver, 0, 0..10);
+    settle(&receiver);
+    receiver.stop(LONG).unwrap();
+    scene.has_each_once(0, 10);
+}
