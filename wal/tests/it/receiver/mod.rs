@@ -19,6 +19,9 @@ use headwater_wal::store::sim::{Process, Sim, SimClock};
 use headwater_wal::{Compression, Error, Kind, Log, Opened, Position, Reader, Result};
 use parking_lot::Mutex;
 
+/// A record that was found: its partition and position, if it has them, and its bytes.
+pub(crate) type Found = (Option<(u32, u64)>, Vec<u8>);
+
 /// A driver that keeps rules 14 to 16 by itself, and remembers everything.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
@@ -276,7 +279,7 @@ impl Scene {
     }
 
     /// Every record of the blocks that the driver took, read back by handle, in the order in which they were taken.
-    pub(crate) fn received(&self) -> Vec<(Option<(u32, u64)>, Vec<u8>)> {
+    pub(crate) fn received(&self) -> Vec<Found> {
         let reader = Reader::open(self.sim.process().store()).unwrap();
         let mut all = Vec::new();
         for report in &self.book().taken {
