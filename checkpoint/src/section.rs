@@ -1,17 +1,20 @@
 //! Reading a section: part by part, each verified before a byte of it is handed out.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use bytes::{Buf, Bytes};
 use headwater_wal::store::Store;
 use headwater_wal::{Error, Kind, Result};
 
-use crate::checkpoint::{Checkpoint, Lies, Section};
+use crate::checkpoint::{Checkpoint, Lies, Part, Section};
 use crate::format::name::{self, Origin};
 use crate::format::{self, PartHeader};
 
-/// The bytes of a section, in order. At most one part of it is in memory.
+/// The bytes of a section, in order. At most one part of it is in memory, and those that are [read
+/// ahead](SectionReader::read_ahead).
 ///
 /// An error is final: what came before it are the bytes that were written, and no more come.
 #[derive(Debug)]
@@ -21,6 +24,9 @@ pub struct SectionReader {
     section: Section,
     next: u32,
     current: Bytes,
+    /// How many parts are read before they are asked for, and those that are, in their order.
+    depth: usize,
+    ahead: VecDeque<JoinHandle<Result<Bytes>>>,
     failed: Option<Error>,
 }
 
@@ -31,7 +37,24 @@ impl SectionReader {
             Lies::InParts { .. } => Bytes::new(),
         };
         let identity = checkpoint.identity;
-        Ok(SectionReader { store, identity, section: section.clone(), next: 0, current, failed: None })
+        Ok(SectionReader {
+            store,
+            identity,
+            section: section.clone(),
+            next: 0,
+            current,
+            depth: 0,
+            ahead: VecDeque::new(),
+            failed: None,
+        })
+    }
+
+    /// Reads so many parts before they are asked for, each in a thread of its own: they take their room in memory, and a
+    /// store that takes its time is asked for several at once. Without it nothing is.
+    #[must_use]
+    pub fn read_ahead(mut self, parts: usize) -> Self {
+        self.depth = parts;
+        self
     }
 
     /// What has failed, if something has: whoever reads it as a stream is told no more than that it failed.
@@ -45,19 +68,42 @@ impl SectionReader {
             return Err(error.clone());
         }
         if self.current.is_empty() {
-            let Lies::InParts { of, parts } = &self.section.lies else { return Ok(None) };
-            let Some(part) = parts.get(self.next as usize) else { return Ok(None) };
-            let header = PartHeader { identity: self.identity, of: *of, ordinal: self.next };
-            match read_part(&*self.store, header, part) {
-                Ok(bytes) => self.current = bytes,
+            match self.next_part() {
+                Ok(Some(bytes)) => self.current = bytes,
+                Ok(None) => return Ok(None),
                 Err(error) => {
                     self.failed = Some(error.clone());
                     return Err(error);
                 }
             }
-            self.next += 1;
         }
         Ok(Some(std::mem::take(&mut self.current)))
+    }
+
+    fn next_part(&mut self) -> Result<Option<Bytes>> {
+        while self.ahead.len() < self.depth
+            && let Some((header, part)) = self.part(self.next)
+        {
+            let store = self.store.clone();
+            let read = move || read_part(&*store, header, &part);
+            let thread = std::thread::Builder::new().name("headwater-read-ahead".to_owned()).spawn(read);
+            // What no thread can be had for is read when it is asked for.
+            let Ok(thread) = thread else { break };
+            self.ahead.push_back(thread);
+            self.next += 1;
+        }
+        if let Some(thread) = self.ahead.pop_front() {
+            return thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(Some);
+        }
+        let Some((header, part)) = self.part(self.next) else { return Ok(None) };
+        self.next += 1;
+        read_part(&*self.store, header, &part).map(Some)
+    }
+
+    fn part(&self, ordinal: u32) -> Option<(PartHeader, Part)> {
+        let (of, parts) = self.section.in_parts()?;
+        let header = PartHeader { identity: self.identity, of, ordinal };
+        parts.get(ordinal as usize).map(|part| (header, *part))
     }
 
     /// All that is left of it, if that is no more than so many bytes; `Invalid` if it is more.
@@ -102,11 +148,7 @@ pub(crate) fn inside_stored(store: &dyn Store, checkpoint: &Checkpoint, section:
 }
 
 /// The bytes of a part that a head states.
-pub(crate) fn read_part(
-    store: &dyn Store,
-    header: PartHeader,
-    part: &crate::checkpoint::Part,
-) -> Result<Bytes> {
+pub(crate) fn read_part(store: &dyn Store, header: PartHeader, part: &Part) -> Result<Bytes> {
     let PartHeader { of, ordinal, .. } = header;
     let name = part_name(of, ordinal);
     // One byte more than there should be, to see that nothing follows.

@@ -225,7 +225,15 @@ impl Writer {
             return Ok(bytes.clone());
         }
         let base = self.base.as_ref().expect("a section of it was found");
-        let stored = self.checkpoints.inside_stored(base, name)?;
+        let stored = match self.checkpoints.inside_stored(base, name) {
+            // An heir has pruned it: that is what the caller has to hear.
+            Err(gone) if gone.kind() == Kind::Retired => {
+                let folder = self.checkpoints.folder()?;
+                self.newest_is_ours(&folder)?;
+                return Err(gone);
+            }
+            stored => stored?,
+        };
         format::inside(base, base.section(name).expect("it was found"), stored.clone())?;
         self.base_inside.insert(name.to_owned(), stored.clone());
         Ok(stored)

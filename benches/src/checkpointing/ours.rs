@@ -70,7 +70,7 @@ impl Ours {
         let began = Instant::now();
         let (newest, mut bytes) = (self.newest()?, 0);
         for section in newest.sections() {
-            let mut pieces = self.writer.checkpoints().read_section(&newest, section.name())?;
+            let mut pieces = self.writer.checkpoints().read_section(&newest, section.name())?.read_ahead(2);
             while let Some(piece) = pieces.next_piece()? {
                 bytes += piece.len() as u64;
             }

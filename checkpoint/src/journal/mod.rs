@@ -80,6 +80,7 @@ mod state;
 mod tracker;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use headwater_wal::format::name;
@@ -280,6 +281,18 @@ impl Journal {
         self.run(|state| state.retire(log, below))
     }
 
+    /// The same of a receiver's log, unless somebody else is at it for so long: who waits for room in the log's queue
+    /// keeps all others waiting.
+    pub(crate) fn retire_within(
+        &self,
+        log: ReceiverLog,
+        below: Position,
+        at_most: Duration,
+    ) -> Result<Option<Pending<'_, Retiring>>> {
+        let Some(mut ahead) = self.ahead.try_lock_for(at_most) else { return Ok(None) };
+        self.run_on(&mut ahead, |state| state.retire(Some(log), below)).map(Some)
+    }
+
     /// The states, once everything that is in them is durable. Adding goes on meanwhile.
     pub fn view(&self) -> Result<State> {
         self.snapshot().map(|snapshot| snapshot.state)
@@ -300,10 +313,10 @@ impl Journal {
         Ok(Snapshot { state, position })
     }
 
-    /// The states as they will be, not all of it durable: for telling people, and for nothing else. It waits for nothing,
-    /// a full disk included.
-    pub(crate) fn ahead(&self) -> State {
-        self.ahead.lock().state.clone()
+    /// The states as they will be, not all of it durable: for telling people, and for nothing else. `None` if somebody
+    /// is at it for so long, who waits for room.
+    pub(crate) fn ahead_within(&self, at_most: Duration) -> Option<State> {
+        self.ahead.try_lock_for(at_most).map(|ahead| ahead.state.clone())
     }
 
     /// The log, for what is not an event: sealing, retiring, reading.

@@ -7,15 +7,15 @@
 //! then segments are removed. A crash anywhere leaves less removed than may be.
 //!
 //! While the disk is full, recording gives way: the journal's own segments are retired without it, since its log keeps
-//! room for the mark that says so; and what receivers may remove is given out although the intent waits for room, for it
-//! only tells later of what the checkpoints already permit.
+//! room for the mark that says so; and what receivers may remove is given out although the intent is not recorded, for it
+//! only tells later of what the checkpoints already permit. A checkpoint that finds no room suspends nothing.
 
 use std::time::Duration;
 
 use headwater_wal::{Error, Kind, Log, Position, Result, Retired, Time};
 
 use super::Driver;
-use crate::journal::{Need, Pending, ReceiverLog, Retiring};
+use crate::journal::{Need, ReceiverLog, Retiring};
 
 /// How often is looked whether the disk is full, while an intent is on its way.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -38,12 +38,14 @@ impl Driver {
     /// each receiver may remove of its log.
     ///
     /// Nothing is cleaned while checkpoints fail: what the newest state does not need any more, the last good checkpoint
-    /// may. The error says then why; the call itself fails only where the journal does.
+    /// may. The error says then why; the call itself fails only where the journal does. Only where they fail for want of
+    /// room does cleaning go on, by what the kept ones need, for nothing else may ever make that room.
     pub fn clean(&self, before: Time) -> Result<Cleaned> {
         let mut cleaned = Cleaned { suspended: None, journal: None, received: Vec::new(), unrecorded: 0 };
         let suspend = |why: &str| Error::new(Kind::Unavailable, format!("nothing is cleaned: {why}"));
         let status = self.status();
-        if let Some(failure) = status.failure {
+        // A disk that is full is no reason to keep what fills it: what the kept checkpoints do not need goes.
+        if let Some(failure) = status.failure.filter(|failure| failure.kind() != Kind::Full) {
             let why = format!("checkpoints fail: tries={}", status.failures);
             cleaned.suspended = Some(suspend(&why).because(failure));
             return Ok(cleaned);
@@ -84,7 +86,7 @@ impl Driver {
 
     fn intend(&self, need: &Need, cleaned: &mut Cleaned) -> Result<()> {
         for (log, from) in need.logs().filter(|(_, from)| *from > Position::START) {
-            match self.record(self.journal().retire_later(Some(log), from)?)? {
+            match self.record(log, from)? {
                 Some(Retiring::Intended) => {}
                 // Needs only go up, so this never is; and if it were, the state is right.
                 Some(Retiring::Needed { .. }) => continue,
@@ -95,14 +97,24 @@ impl Driver {
         Ok(())
     }
 
-    /// Waits until the intent is on record; not for room, which perhaps only this cleaning would make.
-    fn record(&self, mut intent: Pending<'_, Retiring>) -> Result<Option<Retiring>> {
+    /// Waits until the intent is on record; not for room, which perhaps only this cleaning would make, nor for somebody
+    /// who waits for room.
+    fn record(&self, log: ReceiverLog, from: Position) -> Result<Option<Retiring>> {
+        let is_full = || self.journal().log().waits_for_room().is_some();
+        let mut intent = loop {
+            if is_full() {
+                return Ok(None);
+            }
+            if let Some(intent) = self.journal().retire_within(log, from, LOOK_EVERY)? {
+                break intent;
+            }
+        };
         loop {
             intent = match intent.wait_for(LOOK_EVERY) {
                 Ok(recorded) => return recorded.map(Some),
                 Err(waits) => waits,
             };
-            if self.journal().log().waits_for_room().is_some() {
+            if is_full() {
                 return Ok(None);
             }
         }

@@ -1,10 +1,15 @@
 //! Why a segment is still there, in words.
 
-use headwater_wal::{Chain, Position, Segment, Time};
+use std::time::Duration;
+
+use headwater_wal::{Chain, Error, Kind, Position, Result, Segment, Time};
 
 use super::Driver;
 use crate::checkpoint::Id;
 use crate::journal::{ReceiverLog, State};
+
+/// For so long a state is asked for that somebody may keep who waits for room.
+const LOOK_FOR: Duration = Duration::from_secs(1);
 
 /// Something that needs a log from a position on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,12 +85,20 @@ pub fn holds(
 }
 
 impl Driver {
-    /// What holds the journal (`None`), or a receiver's log.
-    pub fn holds(&self, log: Option<ReceiverLog>) -> headwater_wal::Result<Vec<Hold>> {
+    /// What holds the journal (`None`), or a receiver's log. `Unavailable`: its events fill their queue, since the disk is
+    /// full.
+    pub fn holds(&self, log: Option<ReceiverLog>) -> Result<Vec<Hold>> {
         let kept = self.kept_needs()?.into_iter().map(|(id, needed)| match log {
             None => (id, needed.journal),
             Some(log) => (id, needed.received.from(log)),
         });
-        Ok(holds(kept, &self.journal().ahead(), log))
+        match self.journal().ahead_within(LOOK_FOR) {
+            Some(state) => Ok(holds(kept, &state, log)),
+            None => {
+                let message =
+                    "the journal waits for room: free some, or clean; until then its state is not told";
+                Err(Error::new(Kind::Unavailable, message))
+            }
+        }
     }
 }

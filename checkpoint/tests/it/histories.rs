@@ -1,9 +1,9 @@
-//! Histories in which an earlier version kept what it should not have.
+//! Histories in which an earlier version kept what it should not have, and those that other systems lose something in.
 
 use headwater_checkpoint::{Checkpoints, Held, Id, Owner, Writer};
 use headwater_wal::Kind;
 use headwater_wal::store::Name;
-use headwater_wal::store::sim::Sim;
+use headwater_wal::store::sim::{Fault, Op, Sim, When};
 
 use crate::fixture::*;
 
@@ -97,4 +97,76 @@ fn names_with_the_greatest_numbers_are_an_error_and_no_end_of_the_program() {
             store.remove(&name).unwrap();
         }
     });
+}
+
+/// Publishes a second checkpoint and dies at the n-th operation of it; whether it got so far. Then the power goes.
+fn dies_at(sim: &Sim, nth: u64) -> bool {
+    let process = sim.process();
+    let store = process.store();
+    let mut writer = start(&store, 1);
+    publish(&mut writer, 1, &[("x", Some(&noise(1, 100)))]).unwrap();
+    sim.plan(When::nth(nth), Fault::Crash);
+    let told = publish(&mut writer, 2, &[("x", Some(&noise(2, 100)))]);
+    sim.power_cut();
+    told.is_err()
+}
+
+#[test]
+fn x10_a_crash_at_any_step_of_publishing_leaves_the_older_checkpoint_or_the_newer_one_whole() {
+    let (mut older, mut newer) = (0, 0);
+    for nth in 1.. {
+        let sim = Sim::growing(nth);
+        let died = dies_at(&sim, nth);
+        let store = sim.store();
+        let found = newest(&store).expect("one of the two");
+        let number = found.id().number;
+        assert_eq!(read(&store, &found, "x").unwrap(), noise(number + 1, 100), "nth={nth}");
+        match (died, number) {
+            (true, 0) => older += 1,
+            (true, _) => newer += 1,
+            (false, number) => {
+                assert_eq!(number, 1, "it was told");
+                break;
+            }
+        }
+    }
+    assert!(older > 3 && newer > 0, "older={older} newer={newer}");
+}
+
+#[test]
+fn x11_what_is_half_written_is_no_checkpoint_and_the_next_writer_removes_it() {
+    for nth in 1.. {
+        let sim = Sim::growing(nth);
+        if !dies_at(&sim, nth) {
+            break;
+        }
+        let store = sim.store();
+        let mut heir = start(&store, 2);
+        publish(&mut heir, 3, &[("x", Some(&noise(3, 100)))]).unwrap();
+        let kept: Vec<_> = heir.kept().collect();
+        assert_eq!(heads(&store).len(), kept.len(), "nth={nth}");
+        assert_eq!(
+            parts(&store),
+            2 * kept.len(),
+            "nth={nth}: two parts for each that is kept, and no others"
+        );
+    }
+}
+
+#[test]
+fn x12_a_checkpoint_that_could_not_be_put_is_an_error_and_the_older_one_is_what_is_kept() {
+    for fault in [Fault::Error, Fault::Full] {
+        let sim = Sim::objects(1);
+        let store = sim.store();
+        let mut writer = start(&store, 1);
+        let older = publish(&mut writer, 1, &[("x", Some(b"old"))]).unwrap();
+        sim.plan(When::nth(1).of(Op::Put), fault);
+        publish(&mut writer, 2, &[("x", Some(b"new"))]).unwrap_err();
+        assert_eq!(newest(&store).unwrap().id(), older);
+        assert_eq!(
+            writer.kept().collect::<Vec<_>>(),
+            [older],
+            "so cleaning goes by what the older one needs"
+        );
+    }
 }

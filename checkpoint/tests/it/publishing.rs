@@ -49,6 +49,28 @@ fn threads_that_put_parts_give_the_same_checkpoint() {
 }
 
 #[test]
+fn parts_that_are_read_ahead_come_in_their_order_and_an_error_in_its_place() {
+    on_every_store(|store| {
+        let bytes = noise(3, 1000);
+        publish(&mut start(&store, 1), 1, &[("x", Some(&bytes))]).unwrap();
+        let (look, found) = (Checkpoints::open(store.clone()), newest(&store).unwrap());
+        for depth in [1, 3, 100] {
+            let section = look.read_section(&found, "x").unwrap().read_ahead(depth);
+            assert_eq!(section.read_all(1000).unwrap(), bytes, "{depth}");
+        }
+        let third =
+            names(&store).into_iter().filter(|name| name.as_str().starts_with("parts/")).nth(2).unwrap();
+        change(&store, &third, |bytes| *bytes.last_mut().unwrap() ^= 1);
+        let mut section = look.read_section(&found, "x").unwrap().read_ahead(4);
+        assert_eq!(section.next_piece().unwrap().unwrap(), bytes[..64]);
+        assert_eq!(section.next_piece().unwrap().unwrap(), bytes[64..128]);
+        for _ in 0..2 {
+            assert_eq!(section.next_piece().unwrap_err().site().unwrap().name, third.as_str());
+        }
+    });
+}
+
+#[test]
 fn a_section_as_long_as_a_part_and_one_byte_more_or_less_comes_back() {
     on_every_store(|store| {
         let mut writer = start(&store, 1);

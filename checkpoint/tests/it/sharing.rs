@@ -104,3 +104,18 @@ fn a_kept_section_that_has_no_room_in_the_new_head_goes_into_parts() {
         assert!(found.section("d").unwrap().written_by().is_some());
     });
 }
+
+#[test]
+fn a_replaced_writer_whose_checkpoint_before_was_pruned_is_told_that_it_is_replaced() {
+    on_objects(|store| {
+        publish(&mut start(&store, 1), 1, &[("x", Some(b"small"))]).unwrap();
+        let mut replaced = start(&store, 2);
+        let mut heir = start(&store, 3);
+        for position in 2..6 {
+            publish(&mut heir, position, &[]).unwrap();
+        }
+        // It has not read the section yet, and now it is gone.
+        assert_eq!(publish(&mut replaced, 2, &[("x", None)]).unwrap_err().kind(), Kind::Fenced);
+        assert_eq!(replaced.draft().map(drop).unwrap_err().kind(), Kind::Fenced);
+    });
+}

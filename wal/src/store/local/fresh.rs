@@ -15,9 +15,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::io::Errno;
 
+use super::super::SECTOR_BYTES;
 use super::dir::{self, Dir};
 use super::direct::{Buffers, Direct};
 use super::{NEW, failure};
+
+/// From this length on a whole file is written past the page cache.
+const PAST_CACHE_FROM: usize = 1 << 20;
 
 const ZEROS_BYTES: usize = 1 << 20;
 const TRIES_MAX: u32 = 10_000;
@@ -78,6 +82,21 @@ impl Fresh {
             Some(true) => Ok(()),
             _ => self.file.write_all_at(head, 0),
         }
+    }
+
+    /// Writes a whole file, a large one past the page cache: the sync then finds nothing to write, and nobody else's
+    /// does. (Nobody reads it soon.)
+    pub(super) fn fill_whole(&mut self, bytes: &[u8], buffers: &Arc<Buffers>) -> io::Result<()> {
+        if bytes.len() >= PAST_CACHE_FROM {
+            let rest = bytes.len().next_multiple_of(SECTOR_BYTES as usize) - bytes.len();
+            self.direct = Direct::open(&self.own.dir, &self.own.leaf, buffers);
+            let parts = [bytes, &[0; SECTOR_BYTES as usize][..rest]];
+            let written = self.direct.as_ref().map(|direct| direct.write(0, &parts, false));
+            if written.transpose()? == Some(true) {
+                return if rest > 0 { self.file.set_len(bytes.len() as u64) } else { Ok(()) };
+            }
+        }
+        self.fill(bytes)
     }
 
     /// Writes zeros up to `len`. Real zeros: of room that is merely allotted a file system still has to note that it

@@ -190,7 +190,7 @@ impl Store for Local {
     }
 
     fn put(&self, name: &Name, bytes: Bytes) -> Result<()> {
-        self.publish(name, None, |fresh| fresh.fill(&bytes)).map(drop)
+        self.publish(name, None, |fresh| fresh.fill_whole(&bytes, &self.buffers)).map(drop)
     }
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {

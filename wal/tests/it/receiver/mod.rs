@@ -19,6 +19,9 @@ use headwater_wal::store::sim::{Process, Sim, SimClock};
 use headwater_wal::{Compression, Error, Kind, Log, Opened, Position, Reader, Result};
 use parking_lot::Mutex;
 
+/// A record that was found: its partition and position, if it has them, and its bytes.
+pub(crate) type Found = (Option<(u32, u64)>, Vec<u8>);
+
 /// A driver that keeps rules 14 to 16 by itself, and remembers everything.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
@@ -170,9 +173,6 @@ impl Acknowledge for Told {
     }
 }
 
-/// A record that was received: partition and position, if it has them, and its bytes.
-pub(crate) type One = (Option<(u32, u64)>, Vec<u8>);
-
 /// A place with a log, a driver and a source, and the receivers that come and go.
 pub(crate) struct Scene {
     pub(crate) sim: Sim,
@@ -279,7 +279,7 @@ impl Scene {
     }
 
     /// Every record of the blocks that the driver took, read back by handle, in the order in which they were taken.
-    pub(crate) fn received(&self) -> Vec<One> {
+    pub(crate) fn received(&self) -> Vec<Found> {
         let reader = Reader::open(self.sim.process().store()).unwrap();
         let mut all = Vec::new();
         for report in &self.book().taken {
