@@ -1,8 +1,7 @@
 //! Headwater: the place where a stream can always start again.
 //!
 //! A storage engine that a streaming runtime embeds so that no input is lost. This package is its face: one dependency
-//! gives a runtime everything. What there is today is the log; see the README for what it promises and where its
-//! promises end.
+//! gives a runtime everything. See the README for what there is today, what it promises, and where its promises end.
 //!
 //! # Where to begin
 //!
@@ -13,6 +12,10 @@
 //! 4. [`Log::replay`] gives back everything that is kept, oldest first.
 //! 5. [`Log::retire_before`] removes whole old segments, never past a [pin](Log::pin).
 //! 6. [`Log::close`] drains, seals, and gives the place up.
+//!
+//! A driver stands on that: [`resume::get_or_create`](checkpoint::resume::get_or_create) starts it on its root, wherever
+//! the one before it ended; [`checkpoint`] writes and finds checkpoints, [`checkpoint::journal`] is its memory, and
+//! [`receiver`] cuts and logs blocks.
 //!
 //! Every [`Error`] has a [`Kind`] that says what the caller can do about it.
 //!

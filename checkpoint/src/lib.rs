@@ -35,6 +35,9 @@
 //! # }
 //! ```
 //!
+//! Beside checkpoints there are the driver's [`journal`], what brings both back after any end, [`resume`], and how receivers
+//! report, [`receive`].
+//!
 //! # What holds
 //!
 //! - A checkpoint is there whole or not at all. It is a small *head*, put under a name that was free, once all that it
