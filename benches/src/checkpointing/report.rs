@@ -233,12 +233,22 @@ fn small(plan: &Plan) -> String {
 
 /// Appends beside checkpoints that follow one another, with and without a bound on their rate.
 fn beside(plan: &Plan) -> String {
-    const ROWS: [(&str, Option<Option<u64>>); 5] = [
+    fn paced(options: Options, mb: u64) -> Options {
+        options.bytes_per_second(Some(mb * 1_000_000))
+    }
+    // One upload keeps one core free of compressing; small parts make small bursts.
+    fn gently(options: Options) -> Options {
+        options.uploads(1).part_bytes(256 << 10)
+    }
+    type Choose = fn(Options) -> Options;
+    const ROWS: [(&str, Option<Choose>); 7] = [
         ("no checkpoint", None),
-        ("checkpoints", Some(None)),
-        ("at 200 MB/s", Some(Some(200))),
-        ("at 100 MB/s", Some(Some(100))),
-        ("at 50 MB/s", Some(Some(50))),
+        ("checkpoints", Some(|options| options)),
+        ("at 200 MB/s", Some(|options| paced(options, 200))),
+        ("at 50 MB/s", Some(|options| paced(options, 50))),
+        ("gently", Some(gently)),
+        ("gently, 50 MB/s", Some(|options| paced(gently(options), 50))),
+        ("gently, 20 MB/s", Some(|options| paced(gently(options), 20))),
     ];
     const PACES: [(&str, Pace); 2] =
         [("2,000 a second", Pace::PerSecond(2000)), ("one waiting", Pace::Waiting)];
@@ -249,10 +259,8 @@ fn beside(plan: &Plan) -> String {
         for (row, checkpoints) in ROWS {
             for (pace_name, pace) in PACES {
                 let log = Beside::new(&plan.dir).expect("a log");
-                let mut options = Options::default().keep_last(2);
-                if let Some(Some(mb)) = checkpoints {
-                    options = options.bytes_per_second(Some(mb * 1_000_000));
-                }
+                let options = Options::default().keep_last(2);
+                let options = checkpoints.map_or(options.clone(), |choose| choose(options));
                 let mut ours = Ours::start(&plan.dir, options).expect("a writer");
                 settle(&plan.dir, sections.bytes());
                 let began = Instant::now();
