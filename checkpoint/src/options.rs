@@ -54,7 +54,8 @@ impl Options {
         /// by the caller's thread.
         uploads: usize;
         /// How many bytes a second parts are put with, at most. Without it the disk is shared with whoever else writes
-        /// to it as the disk sees fit.
+        /// to it as the disk sees fit. (What others wait for most is the compressing: one upload, and parts of 256 KiB, keep
+        /// their tail shorter than any rate.)
         bytes_per_second: Option<u64>;
         /// How sections are stored: by zstd at level 1 where that saves at least an eighth of a part.
         compression: Compression;
