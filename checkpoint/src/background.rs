@@ -125,7 +125,12 @@ impl Background {
         });
         let run = {
             let shared = shared.clone();
-            move || shared.run(writer)
+            move || {
+                let ends = Ends(&shared);
+                let writer = shared.run(writer);
+                drop(ends);
+                writer
+            }
         };
         let thread = std::thread::Builder::new().name("headwater-background".to_owned()).spawn(run).map_err(
             |error| {
@@ -190,6 +195,22 @@ impl Drop for Background {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             self.end();
+        }
+    }
+}
+
+/// Sees to it that nobody waits for a thread that a store's panic has ended.
+struct Ends<'a>(&'a Shared);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut desk = self.0.desk.lock();
+            let error = Error::new(Kind::Closed, "the thread that writes checkpoints has panicked");
+            desk.ended = Some(error.clone());
+            let left = desk.waiting.take().into_iter().flat_map(|waiting| waiting.tickets);
+            left.for_each(|slot| slot.set(Err(error.clone())));
+            self.0.room.notify_all();
         }
     }
 }

@@ -129,8 +129,11 @@ impl<'a> Draft<'a> {
         revision: u64,
         write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
     ) -> Result<()> {
-        if self.take_over(name, Some(revision))? {
-            return Ok(());
+        match self.take_over(name, Some(revision)) {
+            Ok(true) => return Ok(()),
+            // What is in the head before has rotted since: then it is written anew.
+            Err(error) if error.kind() != Kind::Damaged || self.failed.is_some() => return Err(error),
+            Ok(false) | Err(_) => {}
         }
         let mut section = self.begin(name, Some(revision))?;
         match write(&mut section) {
@@ -174,6 +177,11 @@ impl<'a> Draft<'a> {
             }
         }
         let sections = std::mem::take(&mut self.sections);
+        for section in &sections {
+            let in_parts =
+                section.in_parts().map(|(_, parts)| parts.iter().map(|part| u64::from(part.bytes)).sum());
+            assert!(in_parts.is_none_or(|sum: u64| sum == section.bytes), "a section has all its parts");
+        }
         self.writer.publish(id, positions, sections, &self.inside)?;
         Ok((id, self.writer))
     }
@@ -252,9 +260,13 @@ impl<'a> Draft<'a> {
             self.take_in([put]);
         } else {
             if self.uploads.is_none() {
-                self.uploads = Some(Uploads::start(self.writer.way.clone(), options.uploads)?);
+                match Uploads::start(self.writer.way.clone(), options.uploads) {
+                    Ok(uploads) => self.uploads = Some(uploads),
+                    // The part is lost, and with it the draft, whatever its writer makes of the error.
+                    Err(error) => self.failed = Some(error),
+                }
             }
-            let uploads = self.uploads.as_ref().expect("they were started");
+            let Some(uploads) = &self.uploads else { return self.failed.clone().map_or(Ok(()), Err) };
             uploads.hand_over(job);
             let done: Vec<Put> = uploads.done().collect();
             self.take_in(done);

@@ -244,6 +244,24 @@ fn sections_are_shared_by_revision_although_states_are_passed_over() {
 }
 
 #[test]
+fn a_store_that_panics_in_a_sweep_leaves_nobody_waiting() {
+    let sim = Sim::objects(1);
+    let store = sim.store();
+    let mut writer = start(&store, 1);
+    for number in 0..3 {
+        publish(&mut writer, number, &[]).unwrap();
+    }
+    let background = Background::start(writer, 100).unwrap();
+    sim.plan(When::nth(1).of(Op::Remove), Fault::Panic);
+    let ticket = background.submit(state(7, 1)).unwrap();
+    assert_eq!(ticket.wait().unwrap().number, 3, "it was published before");
+    let error = background.submit(state(8, 1)).and_then(|ticket| ticket.wait()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Closed);
+    let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| background.close().map(drop)));
+    assert!(closed.is_err(), "the panic is passed on");
+}
+
+#[test]
 fn a_ticket_can_be_awaited() {
     let store: Arc<dyn Store> = Arc::new(Memory::objects());
     let background = Background::start(start(&store, 1), 100).unwrap();

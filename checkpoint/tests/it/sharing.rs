@@ -60,6 +60,29 @@ fn a_section_is_shared_by_its_revision_and_by_nothing_less() {
 }
 
 #[test]
+fn a_section_that_rots_in_the_head_before_is_written_anew_and_not_copied() {
+    on_every_store(|store| {
+        let mut writer = start(&store, 1);
+        let first = writer.draft().unwrap().id();
+        let write = |draft: &mut headwater_checkpoint::Draft<'_>| {
+            draft.keep_or_write("x", 1, |into| into.write_all(b"the same"))
+        };
+        let mut draft = writer.draft().unwrap();
+        write(&mut draft).unwrap();
+        let bad = draft.publish(&at(1)).unwrap();
+        assert!(bad > first);
+        drop(writer);
+        let mut writer = start(&store, 2);
+        change(&store, &head(bad), |bytes| *bytes.last_mut().unwrap() ^= 1);
+        assert_eq!(writer.draft().unwrap().keep("x").unwrap_err().kind(), Kind::Damaged);
+        let mut draft = writer.draft().unwrap();
+        write(&mut draft).unwrap();
+        draft.publish(&at(2)).unwrap();
+        assert_eq!(read(&store, &newest(&store).unwrap(), "x").unwrap(), b"the same");
+    });
+}
+
+#[test]
 fn after_a_fall_back_the_first_checkpoint_shares_nothing() {
     on_every_store(|store| {
         let mut writer = start(&store, 1);
