@@ -7,6 +7,7 @@ mod cutting;
 mod pacing;
 mod stopping;
 mod taking_over;
+mod threads;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
