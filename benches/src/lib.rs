@@ -5,6 +5,7 @@
 pub mod checkpointing;
 pub mod reading;
 pub mod replica;
+pub mod receiving;
 mod writing;
 
 use std::path::{Path, PathBuf};
