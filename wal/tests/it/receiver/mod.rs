@@ -1,5 +1,6 @@
 //! The receiver: what it cuts, reports and acknowledges, in which order, and what is left when anything dies.
 
+mod answers;
 mod blocks;
 mod crashing;
 mod cutting;
