@@ -4,6 +4,7 @@
 
 pub mod checkpointing;
 pub mod reading;
+pub mod receiving;
 mod writing;
 
 use std::path::{Path, PathBuf};

@@ -12,8 +12,15 @@ use crate::error::{Error, Kind, Result};
 use crate::format::{Handle, Position};
 use crate::group::Ticket;
 
-/// What a record counts for beside its bytes: its varints, and its share of a block's bookkeeping.
+/// What a record counts for beside its bytes: its varints.
 const RECORD_OVERHEAD: usize = 16;
+
+/// What a block counts for beside its records: its header and range, its place among those under way, its ticket, its
+/// place in the log's queue.
+const BLOCK_OVERHEAD: usize = 768;
+
+/// What a partition counts for in a block: its range, as it lies there, is found, is kept and is reported.
+const RANGE_OVERHEAD: usize = 128;
 
 /// What became of a record that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +106,8 @@ pub struct Lag {
 pub(super) struct Intake {
     pub(super) life: Life,
     pub(super) phase: Phase,
+    /// How many threads work for the receiver.
+    pub(super) working: usize,
     open: Cut,
     pub(super) cut: VecDeque<Cut>,
     pub(super) flying: VecDeque<Flying>,
@@ -107,6 +116,8 @@ pub(super) struct Intake {
     held_bytes: usize,
     held_records: u64,
     partitions: BTreeMap<u32, Partition>,
+    /// Holes that were told of before it was known where their partitions stand.
+    skipped: BTreeMap<u32, u64>,
     /// Partitions of which records came again that are safe: their source has not heard of it.
     pub(super) resent: BTreeSet<u32>,
     pub(super) number: u64,
@@ -119,6 +130,7 @@ impl Intake {
         Intake {
             life: Life::Running,
             phase: Phase::CatchingUp,
+            working: 0,
             open: Cut::new(0),
             cut: VecDeque::new(),
             flying: VecDeque::new(),
@@ -126,6 +138,7 @@ impl Intake {
             held_bytes: 0,
             held_records: 0,
             partitions: BTreeMap::new(),
+            skipped: BTreeMap::new(),
             resent: BTreeSet::new(),
             number: 0,
             settled,
@@ -167,7 +180,11 @@ impl Intake {
         {
             return Ok((Pushed::Known, None));
         }
-        let weight = record.len() + RECORD_OVERHEAD;
+        let opens = !self.fits(options, place, record);
+        let ranges =
+            usize::from(place.is_some_and(|place| opens || self.open.building.is_new(place.partition)));
+        let weight =
+            record.len() + RECORD_OVERHEAD + ranges * RANGE_OVERHEAD + usize::from(opens) * BLOCK_OVERHEAD;
         if self.held_bytes > 0 && self.held_bytes + weight > options.held_bytes_max {
             return Ok((Pushed::NotNow, None));
         }
@@ -175,6 +192,9 @@ impl Intake {
             return Ok((Pushed::NotNow, Some(wait)));
         }
         self.pace.take(now, record.len());
+        if opens {
+            self.cut();
+        }
         self.take(options, now, place, record, weight);
         Ok((Pushed::Taken, None))
     }
@@ -199,12 +219,15 @@ impl Intake {
         }
     }
 
+    /// Whether a record goes into the open block; else another one begins with it.
+    fn fits(&self, options: &Options, place: Option<Place>, record: &[u8]) -> bool {
+        let open = &self.open.building;
+        !open.is_empty()
+            && open.len() + record.len() <= options.block_bytes
+            && place.is_none_or(|place| open.has_range(place.partition))
+    }
+
     fn take(&mut self, options: &Options, now: Duration, place: Option<Place>, record: &[u8], weight: usize) {
-        let fits = self.open.building.len() + record.len() <= options.block_bytes
-            && place.is_none_or(|place| self.open.building.has_range(place.partition));
-        if !fits {
-            self.cut();
-        }
         if self.open.building.is_empty() {
             self.open.since = now;
         }
@@ -228,8 +251,14 @@ impl Intake {
 
     /// The source has no record of this partition below `to` that was not handed in.
     pub(super) fn skip(&mut self, partition: u32, to: u64) {
-        if let Some(partition) = self.partitions.get_mut(&partition) {
-            partition.next = partition.next.max(to);
+        match self.partitions.get_mut(&partition) {
+            Some(partition) => partition.next = partition.next.max(to),
+            None if self.phase == Phase::CatchingUp => {
+                let skipped = self.skipped.entry(partition).or_default();
+                *skipped = to.max(*skipped);
+            }
+            // The first record of a partition is where it begins.
+            None => {}
         }
     }
 
@@ -272,7 +301,10 @@ impl Intake {
 
     /// The driver has everything below this end.
     pub(super) fn is_safe(&mut self, partition: u32, end: u64) {
-        let known = self.partitions.entry(partition).or_insert(Partition { end, next: end, safe: end });
+        let known = self.partitions.entry(partition).or_insert_with(|| {
+            let skipped = self.skipped.remove(&partition).unwrap_or(0);
+            Partition { end, next: end.max(skipped), safe: end }
+        });
         known.safe = known.safe.max(end);
         known.end = known.end.max(end);
         known.next = known.next.max(end);
