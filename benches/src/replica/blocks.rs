@@ -114,7 +114,7 @@ impl Blocks {
         let reached = Link::reach(address, &self.options);
         let link = self.placing.add(|peer| Link::new(peer, address, reached, &self.options))?;
         let hears: Arc<dyn Hears> = self.placing.clone();
-        self.threads.lock().expect("nobody panics with it").extend(link.start(&hears)?);
+        self.threads.lock().expect("nobody panics with it").extend(link.start(&hears));
         Ok(())
     }
 

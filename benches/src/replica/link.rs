@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use headwater_wal::{Error, Kind as ErrorKind, Result};
 
 use super::blocks::Options;
-use super::wire::{Came, Frame, Header, Incoming, Kind, damaged, gone, send};
+use super::incoming::{Came, Incoming};
+use super::wire::{Frame, Header, Kind, damaged, gone, send};
 
 /// At most so much goes into one write.
 const WRITE_BYTES: usize = 1 << 20;
@@ -82,17 +83,20 @@ impl Link {
         connect().map_err(gone)
     }
 
-    /// Starts what writes and what reads; they end with the link.
-    pub(super) fn start(self: &Arc<Self>, hears: &Arc<dyn Hears>) -> Result<Vec<JoinHandle<()>>> {
+    /// Starts what writes and what reads; they end with the link, and it ends if they cannot be started.
+    pub(super) fn start(self: &Arc<Self>, hears: &Arc<dyn Hears>) -> Vec<JoinHandle<()>> {
         if self.stream.is_none() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let spawn = |name: &str, body: fn(&Link, &dyn Hears)| {
-            let (link, hears) = (self.clone(), hears.clone());
-            let thread = thread::Builder::new().name(name.into()).spawn(move || body(&link, &*hears));
-            thread.map_err(gone)
+            let (link, heard) = (self.clone(), hears.clone());
+            let thread = thread::Builder::new().name(name.into()).spawn(move || body(&link, &*heard));
+            thread.map_err(|error| self.end(&**hears, &gone(error))).ok()
         };
-        Ok(vec![spawn("replica-send", Link::write)?, spawn("replica-hear", Link::read)?])
+        [spawn("replica-send", Link::write), spawn("replica-hear", Link::read)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Sends a block; false if the link has ended.
@@ -181,14 +185,18 @@ impl Link {
             let came = incoming.header(self.stream());
             let heard = came.and_then(|came| match came {
                 Came::Header(header) => self.match_answer(&header).map(|answer| answered.extend(answer)),
-                Came::Nothing => self.check_deadline(),
+                Came::Nothing => Ok(()),
                 Came::Close => Err(gone(std::io::ErrorKind::UnexpectedEof.into())),
             });
-            if (heard.is_err() || !incoming.is_at_hand()) && !answered.is_empty() {
+            if heard.is_ok() && incoming.is_at_hand() {
+                continue;
+            }
+            if !answered.is_empty() {
                 hears.answered(self.peer, &answered);
                 answered.clear();
             }
-            if let Err(error) = heard {
+            // One that answers, but ever later, is late too.
+            if let Err(error) = heard.and_then(|()| self.check_deadline()) {
                 break error;
             }
         };

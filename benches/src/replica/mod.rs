@@ -18,6 +18,7 @@
 //! - Nobody is fenced: an `owner` that comes back must come under another number.
 
 mod blocks;
+mod incoming;
 mod link;
 mod memory;
 mod peer;

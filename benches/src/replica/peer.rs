@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use headwater_wal::{Kind as ErrorKind, Result};
 
+use super::incoming::{Came, Incoming};
 use super::memory::{Block, Memory};
-use super::wire::{Came, Frame, HEADER_BYTES, Header, Incoming, Kind, damaged, gone, send};
+use super::wire::{Frame, HEADER_BYTES, Header, Kind, damaged, gone, send};
 
 /// So long the rest of a frame may take to come, and an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -111,7 +112,7 @@ fn begin(
         connections.streams.insert(number, clone);
         number
     };
-    let (memory, connections) = (memory.clone(), connections.clone());
+    let (memory, ended) = (memory.clone(), connections.clone());
     let thread = thread::Builder::new().name("replica-keep".into()).spawn(move || {
         let mut connection =
             Connection { stream: &stream, memory: &memory, answers: Vec::new(), kept_bytes: 0 };
@@ -119,8 +120,11 @@ fn begin(
             connection.refuse();
         }
         let _ = stream.shutdown(Shutdown::Both);
-        lock(&connections).streams.remove(&number);
+        lock(&ended).streams.remove(&number);
     });
+    if thread.is_err() {
+        lock(connections).streams.remove(&number);
+    }
     thread.ok()
 }
 
@@ -186,7 +190,8 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// Sends all blocks of an owner, and returns what ends them.
+    /// Sends all blocks of an owner, and returns what ends them. Those that are forgotten meanwhile are sent too, and
+    /// their memory is free when they were.
     fn send_all(&mut self, owner: u64) -> Result<Header> {
         let blocks = self.memory.blocks(owner);
         let count = blocks.len() as u64;

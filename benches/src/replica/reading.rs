@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use headwater_wal::{Error, Kind as ErrorKind, Result};
 
-use super::wire::{Came, Frame, Header, Incoming, Kind, damaged, gone, send};
+use super::incoming::{Came, Incoming};
+use super::wire::{Frame, Header, Kind, damaged, gone, send};
 
 /// So long a peer may take to be reached, and to go on.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -102,5 +103,25 @@ impl Asked {
 
     fn nonsense(&self, header: Header) -> Error {
         damaged(format!("an answer to another question peer={} kind={:?}", self.address, header.kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn an_end_that_counts_other_blocks_than_came_is_none() {
+        for (count, is_good) in [(0, true), (1, false)] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let read = read(listener.local_addr().unwrap(), 7).unwrap();
+            let (stream, _) = listener.accept().unwrap();
+            send(&stream, &[Frame::bare(Kind::End, 7, count)]).unwrap();
+            assert_eq!(
+                read.map(|block| block.is_ok()).collect::<Vec<_>>(),
+                vec![false; usize::from(!is_good)]
+            );
+        }
     }
 }

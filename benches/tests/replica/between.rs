@@ -6,11 +6,17 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+const ANSWER_BYTES: usize = 32;
+
 /// What it does to the bytes that pass it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Harm {
     /// Answers come so much later, each of them.
     Late(Duration),
+    /// Answers come one by one, with such a pause between them.
+    Trickle(Duration),
+    /// The first two answers come in the other order.
+    Swap,
     /// No answer comes.
     Silent,
     /// A bit of this byte is flipped on its way to the peer.
@@ -47,7 +53,19 @@ fn answer(far: TcpStream, near: TcpStream, harm: Harm) {
     if let Harm::Late(by) = harm {
         return late(far, near, by);
     }
+    if let Harm::Trickle(pause) = harm {
+        return trickle(far, near, pause);
+    }
+    let mut first = Vec::new();
     pass(far, near, |at, bytes| match harm {
+        Harm::Swap if at < 2 * ANSWER_BYTES => {
+            first.append(bytes);
+            if first.len() >= 2 * ANSWER_BYTES {
+                first[..2 * ANSWER_BYTES].rotate_left(ANSWER_BYTES);
+                bytes.append(&mut first);
+            }
+            true
+        }
         Harm::FlipAnswered(byte) => flip(byte, at, bytes),
         Harm::Silent => {
             bytes.clear();
@@ -101,4 +119,17 @@ fn late(mut from: TcpStream, mut to: TcpStream, by: Duration) {
             break;
         }
     }
+}
+
+/// Passes one answer on at a time.
+fn trickle(mut from: TcpStream, mut to: TcpStream, pause: Duration) {
+    let mut answer = [0; ANSWER_BYTES];
+    while from.read_exact(&mut answer).is_ok() {
+        thread::sleep(pause);
+        if to.write_all(&answer).is_err() {
+            break;
+        }
+    }
+    let _ = from.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
 }

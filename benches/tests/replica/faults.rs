@@ -71,6 +71,27 @@ fn a_peer_that_does_not_answer_in_time_is_replaced() {
 }
 
 #[test]
+fn a_peer_that_answers_ever_later_is_given_up() {
+    let (peer, _) = peer(8 << 20);
+    let trickle = between(peer.address(), Harm::Trickle(Duration::from_millis(10)));
+    let options = Options::default().answer_within(Duration::from_millis(200));
+    let blocks = connect(&[trickle], options);
+    let began = Instant::now();
+    let answers = wait(put(&blocks, 0..400));
+    assert!(began.elapsed() < Duration::from_secs(2), "not four hundred pauses");
+    assert!(answers[399].as_ref().is_err_and(|error| error.kind() == Kind::Unavailable));
+}
+
+#[test]
+fn answers_in_another_order_acknowledge_nothing() {
+    let (peer, _) = peer(1 << 20);
+    let blocks = connect(&[between(peer.address(), Harm::Swap)], Options::default());
+    for answer in wait(put(&blocks, 0..2)) {
+        assert_eq!(answer.unwrap_err().kind(), Kind::Damaged);
+    }
+}
+
+#[test]
 fn a_peer_that_takes_nothing_in_is_given_up() {
     // It accepts, and never reads: the kernel's buffers fill, and a write waits.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -146,6 +146,7 @@ fn with_three_copies_a_peers_death_leaves_two_of_what_was_acknowledged() {
             }
         }
         let first_error = answers.iter().position(Result::is_err).unwrap_or(answers.len());
+        eprintln!("acknowledged {first_error}");
         assert!(
             answers[first_error..].iter().all(Result::is_err),
             "with no peer left there are no three copies"
