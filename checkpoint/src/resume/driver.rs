@@ -13,12 +13,13 @@ use crate::checkpoint::Id;
 use crate::checkpoints::Checkpoints;
 use crate::draft::Draft;
 use crate::journal::{BatchId, Journal, Need, Snapshot, State};
+use crate::receive::Reports;
 use crate::writer::Writer;
 
 /// A driver at work. All calls may be made from any number of threads.
 #[derive(Debug)]
 pub struct Driver {
-    journal: Journal,
+    journal: Arc<Journal>,
     checkpoints: Checkpoints,
     pub(super) writing: Writing,
     pub(super) needs: Arc<Mutex<Needs>>,
@@ -67,12 +68,19 @@ impl Driver {
                 Writing::Here(Box::new(Mutex::new(Here { writer, status })))
             }
         };
+        let journal = Arc::new(journal);
         Ok(Driver { journal, checkpoints, writing, needs: Arc::default(), pin: Mutex::new(None) })
     }
 
     /// The journal: what arrives, is allotted, is done.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What receivers report to, as long as this driver is at work. Drop it with the driver: it keeps the journal's log
+    /// started, and a disk locked, until then.
+    pub fn reports(&self) -> Reports {
+        Reports::to(self.journal.clone())
     }
 
     /// The checkpoints, for looking at.
@@ -129,7 +137,8 @@ impl Driver {
         self.journal.forget(before, floor)
     }
 
-    /// Ends in order: what waits to be checkpointed is written, then the journal is sealed.
+    /// Ends in order: what waits to be checkpointed is written, then the journal is sealed. Receivers that still report to
+    /// it find it closed.
     pub fn close(self) -> Result<()> {
         let Driver { journal, writing, pin, .. } = self;
         drop(pin);
@@ -137,7 +146,7 @@ impl Driver {
             Writing::Beside(background) => background.close().map(drop),
             Writing::Here(_) => Ok(()),
         };
-        journal.close().and(written)
+        journal.log().close().and(written)
     }
 
     /// What each kept checkpoint needs. `Err`: one of them cannot be read, so that is not known.
