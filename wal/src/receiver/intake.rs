@@ -226,11 +226,11 @@ impl Intake {
         }
     }
 
-    /// The source has no record of this partition below `to` that was not handed in.
+    /// The source has no record of this partition below `to` that was not handed in. One that is new begins there.
     pub(super) fn skip(&mut self, partition: u32, to: u64) {
-        if let Some(partition) = self.partitions.get_mut(&partition) {
-            partition.next = partition.next.max(to);
-        }
+        let begins = Partition { end: to, next: to, safe: 0 };
+        let known = self.partitions.entry(partition).or_insert(begins);
+        known.next = known.next.max(to);
     }
 
     /// Closes the open block, if there is anything in it.

@@ -168,3 +168,18 @@ fn the_log_of_another_receiver_is_refused() {
     let receiver = scene.start();
     assert_eq!(receiver.failure().unwrap().kind(), Kind::Invalid);
 }
+
+#[test]
+fn a_source_that_comes_back_to_a_hole_in_its_numbers_says_where_it_was() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    // The driver has what is below 5, and there is nothing between that and 8.
+    scene.book().ends.insert(0, 5);
+    receiver.skip(0, 5);
+    receiver.skip(0, 8);
+    send(&receiver, 0, 8..10);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "nothing is missing: {:?}", receiver.failure());
+    assert_eq!(scene.safe(0), 10);
+}
