@@ -68,8 +68,13 @@ impl Driver {
                 Writing::Here(Box::new(Mutex::new(Here { writer, status })))
             }
         };
-        let journal = Arc::new(journal);
-        Ok(Driver { journal, checkpoints, writing, needs: Arc::default(), pin: Mutex::new(None) })
+        Ok(Driver {
+            journal: Arc::new(journal),
+            checkpoints,
+            writing,
+            needs: Arc::default(),
+            pin: Mutex::new(None),
+        })
     }
 
     /// The journal: what arrives, is allotted, is done.
@@ -77,10 +82,9 @@ impl Driver {
         &self.journal
     }
 
-    /// What receivers report to, as long as this driver is at work. Drop it with the driver: it keeps the journal's log
-    /// started, and a disk locked, until then.
+    /// What receivers report to: this driver, for as long as it runs.
     pub fn reports(&self) -> Reports {
-        Reports::to(self.journal.clone())
+        Reports::to(&self.journal)
     }
 
     /// The checkpoints, for looking at.
@@ -137,8 +141,7 @@ impl Driver {
         self.journal.forget(before, floor)
     }
 
-    /// Ends in order: what waits to be checkpointed is written, then the journal is sealed. Receivers that still report to
-    /// it find it closed.
+    /// Ends in order: what waits to be checkpointed is written, then the journal is sealed.
     pub fn close(self) -> Result<()> {
         let Driver { journal, writing, pin, .. } = self;
         drop(pin);
@@ -146,7 +149,7 @@ impl Driver {
             Writing::Beside(background) => background.close().map(drop),
             Writing::Here(_) => Ok(()),
         };
-        journal.log().close().and(written)
+        journal.close().and(written)
     }
 
     /// What each kept checkpoint needs. `Err`: one of them cannot be read, so that is not known.

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::anew::explains;
 use super::blocks::{self, RECORD_KIND};
 use super::core::Core;
 use super::driver::{Answer, Report};
@@ -164,11 +165,10 @@ impl Core {
             return true;
         }
         let answers = if catch_up.refused {
-            self.driver.pass_over(&catch_up.pending[0]).map(|answer| vec![answer])
+            self.ask_to_pass_over(settling, &catch_up.pending[0]).map(|answer| vec![answer])
         } else {
-            self.driver.report(catch_up.pending.make_contiguous())
+            self.ask(settling, catch_up.pending.make_contiguous())
         };
-        let answers = self.asked(settling, answers);
         settling.catch_up = Some(catch_up);
         for answer in answers.unwrap_or_default() {
             let Some(catch_up) = &mut settling.catch_up else { break };
@@ -188,7 +188,10 @@ impl Core {
                     catch_up.refused = false;
                     settling.missed = None;
                 }
-                Answer::Refused(_) => catch_up.refused = true,
+                Answer::Refused(ends) => match explains(&catch_up.pending[0], &ends) {
+                    Ok(()) => catch_up.refused = true,
+                    Err(error) => self.end(error),
+                },
                 Answer::Early(settled) => {
                     self.missing(settling, settled, until);
                     break;
@@ -198,7 +201,8 @@ impl Core {
                     break;
                 }
             }
-            if settling.catch_up.as_ref().is_some_and(|catch_up| catch_up.refused) {
+            let refused = settling.catch_up.as_ref().is_some_and(|catch_up| catch_up.refused);
+            if refused || self.over().is_err() {
                 break;
             }
         }

@@ -99,6 +99,8 @@ pub struct Lag {
 pub(super) struct Intake {
     pub(super) life: Life,
     pub(super) phase: Phase,
+    /// How many threads work for the receiver.
+    pub(super) working: usize,
     open: Cut,
     pub(super) cut: VecDeque<Cut>,
     pub(super) flying: VecDeque<Flying>,
@@ -119,6 +121,7 @@ impl Intake {
         Intake {
             life: Life::Running,
             phase: Phase::CatchingUp,
+            working: 0,
             open: Cut::new(0),
             cut: VecDeque::new(),
             flying: VecDeque::new(),

@@ -89,7 +89,6 @@ mod threads;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -109,6 +108,7 @@ use pace::BackOff;
 use settle::Settling;
 pub use source::{Acknowledge, Reliable, Source, Unreliable};
 pub use supervise::Restarts;
+use threads::Threads;
 
 /// A receiver. All calls may be made from any number of threads; records of one partition come from one.
 ///
@@ -116,10 +116,12 @@ pub use supervise::Restarts;
 #[derive(Debug)]
 pub struct Receiver<S: Source> {
     core: Arc<Core>,
-    /// None in a stepped one.
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
     source: PhantomData<S>,
 }
+
+/// So long is waited for a call of the driver's or the source's at the end, and then no more.
+const HANGS_AFTER: Duration = Duration::from_secs(1);
 
 /// How a receiver stands.
 #[derive(Clone, Debug)]
@@ -152,8 +154,8 @@ impl<S: Source> Receiver<S> {
         options: Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let mut receiver = Receiver::begin(opened, driver, source, options, clock, None)?;
-        receiver.threads = threads::start(&receiver.core)?;
+        let receiver = Receiver::begin(opened, driver, source, options, clock, None)?;
+        receiver.threads.start(&receiver.core)?;
         Ok(receiver)
     }
 
@@ -216,7 +218,7 @@ impl<S: Source> Receiver<S> {
             to_settle: Condvar::new(),
             settling: Mutex::new(settling),
         };
-        Ok(Receiver { core: Arc::new(core), threads: Vec::new(), source: PhantomData })
+        Ok(Receiver { core: Arc::new(core), threads: Threads::default(), source: PhantomData })
     }
 
     /// How far it is behind: a signal to slow the source down by, or to ask for more receivers.
@@ -269,12 +271,14 @@ impl<S: Source> Receiver<S> {
     }
 
     /// Ends without losing anything that was handed in: nothing more is taken, the last block is cut, and when all blocks
-    /// are logged, reported and acknowledged, the log is sealed.
+    /// are logged, reported and acknowledged, the log is sealed. Whoever pushes meanwhile, or waits for room, gets `Closed`
+    /// for what was not taken; so does who stops it a second time.
     ///
     /// `Unavailable`: the driver or the source was away for so long. What the log holds is safe there, and the next
-    /// receiver of this log reports it; a reliable source was told of nothing that was not reported.
-    pub fn stop(mut self, at_most: Duration) -> Result<()> {
-        let core = self.core.clone();
+    /// receiver of this log reports it; a reliable source was told of nothing that was not reported. A call of theirs that
+    /// hangs is waited for a second longer, and then left alone.
+    pub fn stop(&self, at_most: Duration) -> Result<()> {
+        let core = &*self.core;
         let until = core.clock.elapsed().saturating_add(at_most);
         {
             let mut intake = core.intake.lock();
@@ -299,9 +303,7 @@ impl<S: Source> Receiver<S> {
                 core.room.wait_for(&mut intake, left.min(Duration::from_millis(20)));
             }
         };
-        self.end(Error::new(Kind::Closed, "the receiver was stopped"));
-        let closed = core.log.close();
-        drained.and(closed)
+        drained.and(self.end(Error::new(Kind::Closed, "the receiver was stopped")))
     }
 
     fn gave_up(&self) -> Error {
@@ -314,12 +316,12 @@ impl<S: Source> Receiver<S> {
         }
     }
 
-    fn end(&mut self, error: Error) {
+    /// The log is closed first: a thread may wait for room there.
+    fn end(&self, error: Error) -> Result<()> {
         self.core.end(error);
-        for thread in self.threads.drain(..) {
-            // One that panicked in the driver or the source has said so itself.
-            let _ = thread.join();
-        }
+        let closed = self.core.log.close();
+        self.threads.end(&self.core, HANGS_AFTER);
+        closed
     }
 
     /// Hands a record in; waits for room, if it shall.
@@ -400,17 +402,18 @@ impl Receiver<Unreliable> {
 
 impl<S: Source> Drop for Receiver<S> {
     fn drop(&mut self) {
-        self.end(Error::new(Kind::Closed, "the receiver was dropped"));
+        // A log that has failed has told so before.
+        let _ = self.end(Error::new(Kind::Closed, "the receiver was dropped"));
     }
 }
 
 impl Core {
     /// Everything that was handed in is settled, and its source told.
     fn is_drained(&self) -> bool {
-        let told = self.settling.try_lock().is_some_and(|settling| {
-            (self.source.is_none() || settling.owed.is_empty()) && settling.catch_up.is_none()
-        });
+        // Held together: what is settled between two looks is owed to the source, and neither would see it.
+        let Some(settling) = self.settling.try_lock() else { return false };
         let intake = self.intake.lock();
+        let told = (self.source.is_none() || settling.owed.is_empty()) && settling.catch_up.is_none();
         told && intake.is_drained() && intake.resent.is_empty()
     }
 }

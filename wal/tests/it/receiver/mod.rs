@@ -1,11 +1,13 @@
 //! The receiver: what it cuts, reports and acknowledges, in which order, and what is left when anything dies.
 
+mod answers;
 mod blocks;
 mod crashing;
 mod cutting;
 mod pacing;
 mod stopping;
 mod taking_over;
+mod threads;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
