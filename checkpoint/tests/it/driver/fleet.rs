@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use headwater_checkpoint::journal::ReceiverLog;
 use headwater_wal::store::sim::{Cut, Process, Random};
-use headwater_wal::{Kind, Position, Time};
+use headwater_wal::{Kind, Log, Position, Time};
 use parking_lot::Mutex;
 
 use super::line::Line;
@@ -113,7 +113,8 @@ impl Fleet {
     fn start(&mut self, at: usize, random: &mut Random) {
         let process = self.world.received[at].process();
         let growing = headwater_wal::store::Store::append(&process).is_some();
-        match random.below(6) {
+        let trouble = random.below(6);
+        match trouble {
             0 => plan_a_fault(&process.sim(), &process, growing, random, 30),
             1 => crash_soon(&process, &self.world.tally, random),
             _ => {}
@@ -128,7 +129,8 @@ impl Fleet {
         let begun = Reception::begin(&self.world, at, process.clone(), &self.line, random.draw());
         starts.store(false, Ordering::Relaxed);
         match begun {
-            Ok(begun) => {
+            Ok(mut begun) => {
+                begun.doomed = trouble == 1;
                 let began_at = begun.log().range().end;
                 let before = self.slots[at].replace(Arc::new(Mutex::new(begun)));
                 if before.is_some() {
@@ -285,8 +287,8 @@ impl Fleet {
         self.make_room();
         self.replaced.drain(..).for_each(|old| old.lock().process.kill());
         for slot in &mut self.slots {
-            if random.one_in(3) {
-                drop(slot.take());
+            if let Some(ends) = slot.take_if(|receiver| receiver.lock().is_dead() || random.one_in(3)) {
+                ends.lock().process.kill();
             }
         }
     }
@@ -329,21 +331,29 @@ impl Fleet {
         }
     }
 
-    /// With all released that may be, this is left of each log: it begins there, and so many of its segments have records.
+    /// Receivers remove what they may: as was explained before, and then little is left.
     pub(crate) fn release_all(
         &self,
         released: &[(ReceiverLog, Position)],
-        mut left: impl FnMut(ReceiverLog, &headwater_wal::Log, usize),
+        explain: impl Fn(ReceiverLog, &Log) -> Option<Position>,
     ) {
         for receiver in self.slots.iter().flatten() {
             let mut receiver = receiver.lock();
             let name = receiver.name();
             let below = released.iter().filter(|(log, _)| *log == name).map(|(_, below)| *below).max();
             let Some(below) = below else { continue };
-            receiver.release(below, Time::MAX);
+            let explained = explain(name, receiver.log());
             let chain = receiver.log().chain();
-            let segments = chain.segments().iter().filter(|segment| segment.records > Some(0)).count();
-            left(name, receiver.log(), segments);
+            receiver.release(below, Time::MAX);
+            let start = receiver.log().range().start;
+            assert_eq!(
+                Some(start),
+                explained,
+                "explained otherwise than done: {name} below={below} {chain:?}"
+            );
+            let left = receiver.log().chain();
+            let left = left.segments().iter().filter(|segment| segment.records > Some(0)).count();
+            assert!(left <= 1, "a receiver's log keeps what nobody needs: segments={left}");
         }
     }
 

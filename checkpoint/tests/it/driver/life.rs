@@ -363,6 +363,9 @@ impl Life {
             _ => Time::MAX,
         };
         let expected = self.explained(before);
+        // A report that failed behind a block may have added that one, and nobody was told.
+        let state = self.take(self.driver.journal().view())?;
+        self.world.model.lock().knows(state.tracker());
         let cleaned = self.take(self.driver.clean(before))?;
         if let Some(why) = &cleaned.suspended {
             self.world.tally.count("cleanings suspended");
@@ -407,7 +410,9 @@ impl Life {
             Ok(count) => self.world.tally.add("batches forgotten", count as u64),
             Err(error) => {
                 self.world.tally.count("forgetting failed");
-                if self.driver.journal().failure().is_some() || error.kind() == Kind::Fenced {
+                // A replaced one may read checkpoints that its heir has removed.
+                let failure = self.driver.journal().failure();
+                if let Some(error) = failure.or(Some(error).filter(|error| error.kind() == Kind::Fenced)) {
                     self.take::<()>(Err(error));
                 }
             }

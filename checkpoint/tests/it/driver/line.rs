@@ -75,6 +75,10 @@ impl Line {
         drop(gone); // which may close a journal, on its device
     }
 
+    pub(crate) fn is_calm(&self) -> bool {
+        self.state.lock().calm
+    }
+
     pub(crate) fn calm(&self) {
         let mut state = self.state.lock();
         state.calm = true;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_checkpoint::Id;
 use headwater_checkpoint::journal::{
-    Allotment, BatchId, Block, DirectRange, OutputId, ReceiverLog, Standing, State,
+    Allotment, BatchId, Block, DirectRange, OutputId, ReceiverLog, Standing, State, Tracker,
 };
 use headwater_wal::Position;
 
@@ -178,6 +178,13 @@ impl Model {
         *settled = position.max(*settled);
     }
 
+    /// A driver has these logs settled, whoever was told.
+    pub(crate) fn knows(&mut self, tracker: &Tracker) {
+        for log in tracker.logs() {
+            tracker.settled(log).into_iter().for_each(|settled| self.settled(log, settled));
+        }
+    }
+
     /// A driver has said that it has a partition up to here.
     pub(crate) fn arrived(&mut self, partition: u32, end: u64) {
         let arrived = self.arrived.entry(partition).or_default();
@@ -246,8 +253,7 @@ impl Model {
         for (log, position) in &self.settled {
             assert!(tracker.settled(*log) >= Some(*position), "a settled block is not: {log} {position}");
         }
-        let found: Vec<_> = tracker.logs().filter_map(|log| Some((log, tracker.settled(log)?))).collect();
-        found.into_iter().for_each(|(log, settled)| self.settled(log, settled));
+        self.knows(tracker);
         for partition in 0..PARTITIONS {
             let end = tracker.end(NUMBERED, partition).end.unwrap_or(0);
             let acked = self.sources.numbered[partition as usize].1;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use headwater_checkpoint::journal::ReceiverLog;
 use headwater_checkpoint::resume::release;
 use headwater_wal::receiver::{Acknowledge, End, Lag, Pushed, Receiver, Reliable, Status, Unreliable};
-use headwater_wal::store::Store;
 use headwater_wal::store::sim::{Cut, Process, Random, Sim};
+use headwater_wal::store::{Name, Store};
 use headwater_wal::{Error, Kind, Log, Position, Result, Time};
 use parking_lot::Mutex;
 
@@ -31,6 +31,8 @@ pub(crate) struct Reception {
     plain: Vec<u64>,
     /// Where the log of the one that replaced it began.
     pub(crate) replaced_at: Option<Position>,
+    /// Its machine dies at one of its next operations.
+    pub(crate) doomed: bool,
 }
 
 enum Either {
@@ -43,6 +45,7 @@ pub(crate) type Shared = Arc<Mutex<Reception>>;
 
 /// A source that hears what is safe, if it can be reached.
 struct Feed {
+    line: Line,
     model: Arc<Mutex<Model>>,
     tally: Tally,
     random: Mutex<Random>,
@@ -57,13 +60,14 @@ impl std::fmt::Debug for Feed {
 impl Acknowledge for Feed {
     fn acknowledge(&self, ends: &[End]) -> Result<()> {
         let away = || Err(Error::new(Kind::Unavailable, "the source is away"));
-        if self.random.lock().one_in(12) {
+        let lost = |random: &Mutex<Random>| !self.line.is_calm() && random.lock().one_in(12);
+        if lost(&self.random) {
             self.tally.count("acknowledgements lost");
             return away();
         }
         let mut model = self.model.lock();
         ends.iter().for_each(|end| model.acknowledged(end.partition, end.end));
-        if self.random.lock().one_in(12) {
+        if lost(&self.random) {
             self.tally.count("acknowledgements told twice");
             return away();
         }
@@ -83,9 +87,10 @@ impl Reception {
         let (stream, number) = RECEIVERS[at];
         let clock = world.clock.clone();
         let opened = Log::open_with(process.store(), world.log.clone(), clock.clone())?;
-        let (line, options) = (Arc::new(line.clone()), world.receiving.clone().of(stream, number));
         let random = Mutex::new(Random::new(seed));
-        let feed = Feed { model: world.model.clone(), tally: world.tally.clone(), random };
+        let (model, tally) = (world.model.clone(), world.tally.clone());
+        let feed = Feed { line: line.clone(), model, tally, random };
+        let (line, options) = (Arc::new(line.clone()), world.receiving.clone().of(stream, number));
         let receiver = match stream {
             PLAIN => Either::Plain(Receiver::start_stepped(opened, line, Unreliable, options, clock)?),
             _ => {
@@ -102,6 +107,7 @@ impl Reception {
             handed: BTreeMap::new(),
             plain: Vec::new(),
             replaced_at: None,
+            doomed: false,
         };
         began.has_what_was_durable();
         world.tally.count("receivers started");
@@ -150,6 +156,12 @@ impl Reception {
     pub(crate) fn name(&self) -> ReceiverLog {
         let (stream, receiver) = RECEIVERS[self.at];
         ReceiverLog { stream, receiver, identity: self.log().identity() }
+    }
+
+    /// Whether its machine is down, or will be soon. One that had nothing to do does not know it.
+    pub(crate) fn is_dead(&self) -> bool {
+        let mut pages = Store::list(&self.process, &Name::ROOT).into_iter().flatten();
+        self.doomed || pages.any(|page| page.is_err())
     }
 
     /// Everything that was handed in is settled.
@@ -282,12 +294,15 @@ impl Reception {
     }
 
     /// A fault or a crash comes soon.
-    pub(crate) fn trouble(&self, random: &mut Random) {
+    pub(crate) fn trouble(&mut self, random: &mut Random) {
         let sim = self.process.sim();
         let growing = Store::append(&self.process).is_some();
         match random.below(3) {
             0 | 1 => plan_a_fault(&sim, &self.process, growing, random, 10),
-            _ => crash_soon(&self.process, &self.world.tally, random),
+            _ => {
+                crash_soon(&self.process, &self.world.tally, random);
+                self.doomed = true;
+            }
         }
     }
 }
