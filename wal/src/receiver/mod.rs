@@ -140,7 +140,8 @@ impl<S: Source> Receiver<S> {
     /// Takes over a log, reports what the driver does not know of it, and then takes records.
     ///
     /// The log is this receiver's alone, by stream and number: it may be of a receiver that died, also on another machine,
-    /// and then that one is fenced. `Invalid`, later: the log is another receiver's. An error of the driver's, who is
+    /// and then that one is fenced. `Invalid`: the log's records cannot be as long as the blocks, and nothing was touched;
+    /// or later: the log is another receiver's. An error of the driver's, who is
     /// asked up to where the log must reach; an error of the log's start.
     pub fn start(opened: Opened, driver: Arc<dyn Driver>, source: S, options: Options) -> Result<Self> {
         Receiver::start_with(opened, driver, source, options, Arc::new(SystemClock::default()))
@@ -181,6 +182,7 @@ impl<S: Source> Receiver<S> {
         stepped: Option<fn(Opened, Position) -> Result<Log>>,
     ) -> Result<Self> {
         options.check()?;
+        options.check_log(opened.record_bytes_max())?;
         let of = |identity| ReceiverLog { stream: options.stream, receiver: options.receiver, identity };
         // What the driver has settled was acknowledged: a log that ends before is damaged, and not taken over.
         let at_least = match opened.survey().identity() {
@@ -371,8 +373,9 @@ impl Receiver<Reliable> {
         self.hand_in(Some(Place { partition, position }), record, false)
     }
 
-    /// The source has no record of this partition between what was handed in and `to`: its numbers have a hole, or
-    /// another receiver had the partition meanwhile.
+    /// The source has no record of this partition between what was handed in and `to` that is still to come: its numbers
+    /// have a hole, or it was told that they are safe while another receiver had the partition. What is skipped otherwise
+    /// is lost: the driver takes it for a hole.
     ///
     /// Of a partition that is new to this receiver it says where it begins. A source whose numbers have holes says so
     /// first, with what it was told to be safe, and skips to the first record that it sends then: or the driver, which has

@@ -229,7 +229,10 @@ impl Core {
         }
         let unanswered = intake.flying.iter().position(|flying| flying.handle.is_none());
         let Some(at) = unanswered.filter(|_| !waits_for_driver) else {
-            if intake.flying.is_empty() || waits_for_driver {
+            // With blocks that are durable and no wait for the driver there is something to do at once, unless a block
+            // is on its way to the log that has to be there first.
+            let idle = intake.flying.is_empty() && intake.resent.is_empty();
+            if idle || waits_for_driver || intake.appending {
                 self.to_settle.wait_for(&mut intake, again);
             }
             return;

@@ -234,8 +234,7 @@ impl Fleet {
 
     fn stop(&mut self, at: usize, random: &mut Random) {
         let Some(receiver) = self.slots[at].take() else { return };
-        let Some(receiver) = Arc::into_inner(receiver) else { return };
-        let (receiver, line) = (receiver.into_inner(), self.line.clone());
+        let (mut receiver, line) = (receiver.lock(), self.line.clone());
         let stopped = if random.coin() { line.calm_while(|| receiver.stop()) } else { receiver.stop() };
         if let Err(error) = stopped {
             self.world.explained(&error);
@@ -297,6 +296,7 @@ impl Fleet {
     pub(crate) fn drain(&mut self, random: &mut Random) -> bool {
         for at in 0..RECEIVERS.len() {
             self.bury(at);
+            drop(self.slots[at].take_if(|receiver| receiver.lock().is_dead()));
             if self.slots[at].is_none() {
                 let process = self.world.received[at].process();
                 let begun = Reception::begin(&self.world, at, process, &self.line, random.draw());
@@ -360,8 +360,8 @@ impl Fleet {
     /// All stop in order, with a record in hand that was not there before.
     pub(crate) fn stop_all(&mut self) {
         for slot in &mut self.slots {
-            let receiver = slot.take().and_then(Arc::into_inner).expect("it is there").into_inner();
-            receiver.stop().expect("calm media, a driver and a source");
+            let receiver = slot.take().expect("it is there");
+            receiver.lock().stop().expect("calm media, a driver and a source");
         }
     }
 }

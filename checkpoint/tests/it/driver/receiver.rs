@@ -158,10 +158,12 @@ impl Reception {
         ReceiverLog { stream, receiver, identity: self.log().identity() }
     }
 
-    /// Whether its machine is down, or will be soon. One that had nothing to do does not know it.
+    /// Whether its machine is down, or will be soon, or another one has its log, if only by a request that came late. One
+    /// that has nothing to do does not know it.
     pub(crate) fn is_dead(&self) -> bool {
         let mut pages = Store::list(&self.process, &Name::ROOT).into_iter().flatten();
-        self.doomed || pages.any(|page| page.is_err())
+        let newest = Log::open(self.process.sim().store(), self.world.log.clone()).unwrap().survey().epoch();
+        self.doomed || pages.any(|page| page.is_err()) || newest > self.log().epoch()
     }
 
     /// Everything that was handed in is settled.
@@ -190,8 +192,13 @@ impl Reception {
         if self.log().waits_for_room().is_some() {
             self.world.tally.count("receivers that wait for room");
         }
-        if let Some(error) = self.over() {
-            self.world.explained(&error);
+        match self.over() {
+            // A driver that is behind has led it to what its heir, or it itself, was removing.
+            Some(error) if error.kind() == Kind::Retired => {
+                self.world.tally.count("catching up overtaken by cleaning")
+            }
+            Some(error) => self.world.explained(&error),
+            None => {}
         }
         did
     }
@@ -256,16 +263,16 @@ impl Reception {
     }
 
     /// It ends in order, if it can: then nothing is lost of what was handed in.
-    pub(crate) fn stop(self) -> Result<()> {
-        let Reception { world, receiver, handed, plain, .. } = self;
-        match receiver {
+    pub(crate) fn stop(&mut self) -> Result<()> {
+        match &self.receiver {
             Either::Numbered(receiver) => receiver.stop(Duration::from_secs(1)),
             Either::Plain(receiver) => receiver.stop(Duration::from_secs(1)),
         }?;
+        let Reception { world, handed, plain, .. } = self;
         world.tally.count("receivers stopped in order");
         let mut model = world.model.lock();
-        model.sources.plain_safe.extend(plain);
-        for (partition, end) in handed {
+        model.sources.plain_safe.extend(&*plain);
+        for (&partition, &end) in &*handed {
             let (_, acked) = model.sources.numbered[partition as usize];
             assert!(
                 acked >= end,

@@ -151,7 +151,41 @@ fn a_block_that_is_missing_from_the_log_is_not_passed_over_in_silence() {
     scene.pass(200);
     settle(&receiver);
     let why = receiver.failure().expect("it says so");
-    assert_eq!(why.kind(), Kind::Damaged, "{why:?}");
+    assert_eq!(why.kind(), Kind::Unavailable, "{why:?}");
+}
+
+#[test]
+fn a_loss_that_was_accepted_does_not_stop_a_receiver_for_ever() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    scene.book().away = u32::MAX;
+    for block in 0..4 {
+        send(&receiver, 0, block * 2..block * 2 + 2);
+        scene.pass(200);
+        settle(&receiver);
+        receiver.log().seal().unwrap();
+    }
+    drop(receiver);
+    scene.book().away = 0;
+    // The second block's segment is damaged, and its loss accepted.
+    let names = scene.sim.names();
+    scene.sim.flip(&names[2], 100, 0);
+    assert_eq!(scene.try_start().unwrap_err().kind(), Kind::Damaged);
+    let mut opened = scene.open().unwrap();
+    let damages: Vec<_> = opened.survey().damages().iter().map(|damage| damage.range.clone()).collect();
+    for range in damages {
+        opened = opened.accept_loss(range);
+    }
+    let receiver = scene.try_start_at(opened).unwrap();
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "{:?}", receiver.failure());
+    // The source was told of what is before the loss, and sends the rest again.
+    assert_eq!((scene.safe(0), scene.book().passed.len()), (2, 2));
+    send(&receiver, 0, 2..8);
+    scene.pass(200);
+    settle(&receiver);
+    assert_eq!(scene.safe(0), 8);
+    scene.has_each_once(0, 8);
 }
 
 #[test]

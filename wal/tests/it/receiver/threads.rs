@@ -172,7 +172,7 @@ fn a_push_that_waits_for_room_ends_with_a_stop() {
     scene.book().away = u32::MAX;
     let why = scope(|scope| {
         let pushing = scope.spawn(|| push_on(&receiver, 0).1);
-        while receiver.lag().bytes < 3 << 10 {
+        while receiver.lag().bytes < 18 << 10 {
             sleep(Duration::from_millis(1));
         }
         sleep(Duration::from_millis(20));
