@@ -86,7 +86,7 @@ impl Reception {
     ) -> Result<Reception> {
         let (stream, number) = RECEIVERS[at];
         let clock = world.clock.clone();
-        let opened = Log::open_with(process.store(), world.log.clone(), clock.clone())?;
+        let opened = Log::open_with(process.store(), world.receiving_log(), clock.clone())?;
         let random = Mutex::new(Random::new(seed));
         let (model, tally) = (world.model.clone(), world.tally.clone());
         let feed = Feed { line: line.clone(), model, tally, random };
@@ -120,7 +120,7 @@ impl Reception {
         let logged = self.world.model.lock().logged.get(&self.at).copied();
         assert!(logged.is_none_or(|logged| logged <= end), "a log has lost its end: {logged:?} end={end}");
         let mut found = 0;
-        let own = Log::open(self.process.sim().store(), self.world.log.clone()).unwrap();
+        let own = Log::open(self.process.sim().store(), self.world.receiving_log()).unwrap();
         for record in own.replay(Position::START).unwrap() {
             let items = items(&record.unwrap().payload);
             found += 1;
@@ -162,7 +162,7 @@ impl Reception {
     /// that has nothing to do does not know it.
     pub(crate) fn is_dead(&self) -> bool {
         let mut pages = Store::list(&self.process, &Name::ROOT).into_iter().flatten();
-        let newest = Log::open(self.process.sim().store(), self.world.log.clone()).unwrap().survey().epoch();
+        let newest = Log::open(self.process.sim().store(), self.world.receiving_log()).unwrap().survey().epoch();
         self.doomed || pages.any(|page| page.is_err()) || newest > self.log().epoch()
     }
 

@@ -86,6 +86,11 @@ impl World {
         }
     }
 
+    /// A receiver's block may take more than its records, so its log takes longer ones.
+    pub(crate) fn receiving_log(&self) -> Options {
+        self.log.clone().record_bytes_max(24 << 10)
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Sim> {
         [&self.journal, &self.checkpoints].into_iter().chain(&self.received)
     }
