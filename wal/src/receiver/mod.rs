@@ -376,6 +376,10 @@ impl Receiver<Reliable> {
     /// The source has no record of this partition between what was handed in and `to` that is still to come: its numbers
     /// have a hole, or it was told that they are safe while another receiver had the partition. What is skipped otherwise
     /// is lost: the driver takes it for a hole.
+    ///
+    /// Of a partition that is new to this receiver it says where it begins. A source whose numbers have holes says so
+    /// first, with what it was told to be safe, and skips to the first record that it sends then: or the driver, which has
+    /// everything up to there, would find records missing before that one.
     pub fn skip(&self, partition: u32, to: u64) {
         self.core.intake.lock().skip(partition, to);
     }

@@ -198,7 +198,7 @@ fn a_block_that_is_missing_from_the_log_is_not_passed_over_in_silence() {
     scene.pass(200);
     settle(&receiver);
     let why = receiver.failure().expect("it says so");
-    assert_eq!(why.kind(), Kind::Damaged, "{why:?}");
+    assert_eq!(why.kind(), Kind::Unavailable, "{why:?}");
 }
 
 #[test]
@@ -248,4 +248,19 @@ fn the_log_of_another_receiver_is_refused() {
     scene.options = scene.options.clone().of(0, 1);
     let receiver = scene.start();
     assert_eq!(receiver.failure().unwrap().kind(), Kind::Invalid);
+}
+
+#[test]
+fn a_source_that_comes_back_to_a_hole_in_its_numbers_says_where_it_was() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    // The driver has what is below 5, and there is nothing between that and 8.
+    scene.book().ends.insert(0, 5);
+    receiver.skip(0, 5);
+    receiver.skip(0, 8);
+    send(&receiver, 0, 8..10);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "nothing is missing: {:?}", receiver.failure());
+    assert_eq!(scene.safe(0), 10);
 }
