@@ -162,8 +162,10 @@ impl Reception {
     /// that has nothing to do does not know it.
     pub(crate) fn is_dead(&self) -> bool {
         let mut pages = Store::list(&self.process, &Name::ROOT).into_iter().flatten();
-        let newest = Log::open(self.process.sim().store(), self.world.receiving_log()).unwrap().survey().epoch();
-        self.doomed || pages.any(|page| page.is_err()) || newest > self.log().epoch()
+        let newest =
+            Log::open(self.process.sim().store(), self.world.receiving_log()).unwrap().survey().epoch();
+        let down = pages.any(|page| page.is_err()) || self.log().failure().is_some();
+        self.doomed || down || newest > self.log().epoch()
     }
 
     /// Everything that was handed in is settled.
