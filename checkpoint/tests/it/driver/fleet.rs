@@ -146,7 +146,7 @@ impl Fleet {
                 }
             }
             Err(error) => {
-                self.world.explained(&error);
+                self.world.explains_a_receiver(&error);
                 self.world.tally.count("receivers' starts that failed");
                 if error.kind() == Kind::Locked {
                     self.world.tally.count("receivers locked out");
@@ -237,7 +237,7 @@ impl Fleet {
         let (mut receiver, line) = (receiver.lock(), self.line.clone());
         let stopped = if random.coin() { line.calm_while(|| receiver.stop()) } else { receiver.stop() };
         if let Err(error) = stopped {
-            self.world.explained(&error);
+            self.world.explains_a_receiver(&error);
             self.world.tally.count("stops that gave up");
         }
     }

@@ -194,13 +194,8 @@ impl Reception {
         if self.log().waits_for_room().is_some() {
             self.world.tally.count("receivers that wait for room");
         }
-        match self.over() {
-            // A driver that is behind has led it to what its heir, or it itself, was removing.
-            Some(error) if error.kind() == Kind::Retired => {
-                self.world.tally.count("catching up overtaken by cleaning")
-            }
-            Some(error) => self.world.explained(&error),
-            None => {}
+        if let Some(error) = self.over() {
+            self.world.explains_a_receiver(&error);
         }
         did
     }
@@ -223,7 +218,7 @@ impl Reception {
             }
             Ok(None) => false,
             Err(error) => {
-                self.world.explained(&error);
+                self.world.explains_a_receiver(&error);
                 false
             }
         }
