@@ -43,7 +43,7 @@ impl std::fmt::Display for Fleet {
 impl Fleet {
     pub(crate) fn new(world: &World, line: Line, random: &mut Random) -> Fleet {
         let slots = RECEIVERS.iter().map(|_| None).collect();
-        let readers = [0, 1, random.below(2) as usize];
+        let readers = std::array::from_fn(|_| random.below(2) as usize);
         Fleet { world: world.clone(), line, slots, replaced: Vec::new(), readers }
     }
 
@@ -176,7 +176,7 @@ impl Fleet {
                 let Some(mut receiver) = receiver.try_lock() else { continue };
                 for _ in 0..1 + random.below(12) {
                     if random.one_in(3) {
-                        receiver.send(random.below(3) as u32, &mut random);
+                        receiver.send(random.below(u64::from(PARTITIONS)) as u32, &mut random);
                     }
                     receiver.turn();
                 }
