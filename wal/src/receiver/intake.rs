@@ -226,6 +226,11 @@ impl Intake {
         }
     }
 
+    /// A partition goes on from here, and everything below is safe.
+    pub(super) fn begin_at(&mut self, partition: u32, from: u64) {
+        self.partitions.entry(partition).or_insert(Partition { end: from, next: from, safe: from });
+    }
+
     /// The source has no record of this partition below `to` that was not handed in.
     pub(super) fn skip(&mut self, partition: u32, to: u64) {
         if let Some(partition) = self.partitions.get_mut(&partition) {

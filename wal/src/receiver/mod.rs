@@ -358,8 +358,8 @@ impl Receiver<Reliable> {
     /// before.
     ///
     /// Positions of a partition go up one by one; `Invalid` if this one is further on, unless [`skip`](Self::skip) has
-    /// said why. The first one of a partition is where it begins. In a stepped receiver that can do nothing more it comes
-    /// back as `NotNow`.
+    /// said why. The first one of a partition is where it begins, unless [`begin_at`](Self::begin_at) has said where. In a
+    /// stepped receiver that can do nothing more it comes back as `NotNow`.
     pub fn push(&self, partition: u32, position: u64, record: &[u8]) -> Result<Pushed> {
         self.hand_in(Some(Place { partition, position }), record, true)
     }
@@ -367,6 +367,15 @@ impl Receiver<Reliable> {
     /// Hands a record in if there is room for it now.
     pub fn try_push(&self, partition: u32, position: u64, record: &[u8]) -> Result<Pushed> {
         self.hand_in(Some(Place { partition, position }), record, false)
+    }
+
+    /// The source was told that everything below `from` is safe, and sends what it has from there on: it may have a hole
+    /// there, and then [`skip`](Self::skip) says so. A source whose numbers have holes says this before it sends anything
+    /// of a partition; else a first record behind a hole would look as if others were missing before it.
+    ///
+    /// Nothing changes if the receiver knows of the partition already.
+    pub fn begin_at(&self, partition: u32, from: u64) {
+        self.core.intake.lock().begin_at(partition, from);
     }
 
     /// The source has no record of this partition between what was handed in and `to`: its numbers have a hole, or

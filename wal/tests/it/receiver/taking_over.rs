@@ -168,3 +168,55 @@ fn the_log_of_another_receiver_is_refused() {
     let receiver = scene.start();
     assert_eq!(receiver.failure().unwrap().kind(), Kind::Invalid);
 }
+
+#[test]
+fn a_source_with_a_hole_goes_on_behind_it_although_the_next_receiver_knows_nothing_of_the_partition() {
+    let mut scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..3);
+    scene.pass(200);
+    settle(&receiver);
+    assert_eq!(scene.safe(0), 3);
+    scene.crash(false);
+    drop(receiver);
+    let receiver = scene.start();
+    assert_eq!(receiver.next(0), None, "all that its log holds was settled before");
+    receiver.begin_at(0, 3);
+    assert_eq!(receiver.push(0, 7, b"far").unwrap_err().kind(), Kind::Invalid, "a hole is said, not guessed");
+    receiver.skip(0, 7);
+    send(&receiver, 0, 7..9);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "{:?}", receiver.failure());
+    let ranges: Vec<_> = scene.book().taken.iter().map(|block| block.ranges[0]).collect();
+    assert_eq!(ranges.iter().map(|range| (range.from, range.to)).collect::<Vec<_>>(), [(0, 3), (3, 9)]);
+    assert_eq!(scene.safe(0), 9);
+}
+
+#[test]
+fn a_source_that_was_told_less_than_the_driver_knows_begins_there_and_nothing_is_taken_twice() {
+    let mut scene = Scene::new();
+    *scene.source.away.lock() = u32::MAX;
+    let receiver = scene.start();
+    send(&receiver, 0, 0..3);
+    scene.pass(200);
+    settle(&receiver);
+    scene.crash(false);
+    drop(receiver);
+    *scene.source.away.lock() = 0;
+    let receiver = scene.start();
+    receiver.begin_at(0, 0);
+    send(&receiver, 0, 0..3);
+    receiver.skip(0, 7);
+    send(&receiver, 0, 7..9);
+    for _ in 0..2 {
+        scene.pass(200);
+        settle(&receiver);
+    }
+    assert!(receiver.failure().is_none(), "{:?}", receiver.failure());
+    let at = |(at, _): super::Found| at.unwrap().1;
+    assert_eq!(scene.received().into_iter().map(at).collect::<Vec<_>>(), [0, 1, 2, 7, 8]);
+    receiver.begin_at(0, 5);
+    assert_eq!(receiver.next(0), Some(9), "it knows better by now");
+    assert_eq!(scene.safe(0), 9);
+}
