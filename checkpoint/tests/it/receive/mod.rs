@@ -1,5 +1,10 @@
 //! Receivers that report to a journal: each record that was acknowledged is in what the tracker took, once.
 
+mod proxy;
+mod remote;
+mod serve;
+mod wire;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
