@@ -329,8 +329,8 @@ impl Journal {
         self.failed.get().cloned()
     }
 
-    /// Writes everything that was handed in, seals the log and gives it up.
-    pub fn close(self) -> Result<()> {
+    /// Writes everything that was handed in, seals the log and gives it up. After it every call fails.
+    pub fn close(&self) -> Result<()> {
         self.log.close()
     }
 

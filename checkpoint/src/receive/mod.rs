@@ -48,38 +48,43 @@ mod remote;
 mod serve;
 pub mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 pub use options::Options;
 pub use remote::Remote;
 pub use serve::{Server, serve, serve_with};
 
 use headwater_wal::receiver::{self, Answer, Driver, Report};
-use headwater_wal::{Position, Result};
+use headwater_wal::{Error, Kind, Position, Result};
 
 use crate::journal::{Added, Block, End, Journal, PassedOver, ReceiverLog, Refusal, SourceRange, Tracker};
 
 /// A journal, as receivers see it.
 #[derive(Clone, Debug)]
 pub struct Reports {
-    journal: Arc<Journal>,
+    journal: Weak<Journal>,
 }
 
 impl Reports {
-    /// Reports go to this journal. When it has failed and was started again, make new ones: until then receivers find
-    /// their driver away, and hold what they have.
-    pub fn to(journal: Arc<Journal>) -> Self {
-        Reports { journal }
+    /// Reports go to this journal, for as long as it is there. When it has failed and was started again, make new ones:
+    /// until then receivers find their driver away, and hold what they have.
+    pub fn to(journal: &Arc<Journal>) -> Self {
+        Reports { journal: Arc::downgrade(journal) }
     }
 
-    fn answer(&self, block: &Report, added: Added) -> Result<Answer> {
+    fn journal(&self) -> Result<Arc<Journal>> {
+        let gone = || Error::new(Kind::Unavailable, "the driver that blocks are reported to has ended");
+        self.journal.upgrade().ok_or_else(gone)
+    }
+
+    fn answer(journal: &Journal, block: &Report, added: Added) -> Result<Answer> {
         Ok(match added {
             Added::Now => Answer::Taken,
             // A block that was passed over is settled too: a source may forget the records of one that was taken, and of
             // no other.
-            Added::Already if is_known(self.journal.view()?.tracker(), block) => Answer::Taken,
+            Added::Already if is_known(journal.view()?.tracker(), block) => Answer::Taken,
             Added::Already => Answer::PassedOver,
-            Added::Refused(Refusal::Ends(_)) if self.is_settled(block)? => Answer::PassedOver,
+            Added::Refused(Refusal::Ends(_)) if is_settled(journal, block)? => Answer::PassedOver,
             Added::Refused(Refusal::Ends(ends)) => Answer::Refused(ends.iter().filter_map(end).collect()),
             Added::Refused(Refusal::Early { settled }) => Answer::Early(settled),
             Added::Refused(Refusal::Room { .. }) => Answer::Full,
@@ -87,29 +92,22 @@ impl Reports {
     }
 }
 
-impl Reports {
-    fn is_settled(&self, block: &Report) -> Result<bool> {
-        let log = block_of(block).log();
-        let settled = self.journal.view()?.tracker().settled(log);
-        Ok(settled.is_some_and(|settled| block.handle.position() <= settled))
-    }
-}
-
 impl Driver for Reports {
     fn settled(&self, log: receiver::ReceiverLog) -> Result<Option<Position>> {
         let receiver::ReceiverLog { stream, receiver, identity } = log;
-        Ok(self.journal.view()?.tracker().settled(ReceiverLog { stream, receiver, identity }))
+        Ok(self.journal()?.view()?.tracker().settled(ReceiverLog { stream, receiver, identity }))
     }
 
     fn report(&self, blocks: &[Report]) -> Result<Vec<Answer>> {
         // All of them are decided before one is waited for: they share the journal's syncs.
+        let journal = self.journal()?;
         let mut pending = Vec::with_capacity(blocks.len());
         for block in blocks {
-            pending.push(self.journal.add_later(block_of(block))?);
+            pending.push(journal.add_later(block_of(block))?);
         }
         let mut answers = Vec::with_capacity(blocks.len());
         for (block, pending) in blocks.iter().zip(pending) {
-            let answer = self.answer(block, pending.wait()?)?;
+            let answer = Reports::answer(&journal, block, pending.wait()?)?;
             let goes_on = answer == Answer::Taken;
             answers.push(answer);
             if !goes_on {
@@ -120,7 +118,7 @@ impl Driver for Reports {
     }
 
     fn pass_over(&self, block: &Report) -> Result<Answer> {
-        Ok(match self.journal.pass_over(&block_of(block))? {
+        Ok(match self.journal()?.pass_over(&block_of(block))? {
             PassedOver::Now | PassedOver::Already => Answer::PassedOver,
             PassedOver::Early { settled } => Answer::Early(settled),
         })
@@ -144,6 +142,12 @@ pub fn block_of(report: &Report) -> Block {
         ranges: report.ranges.iter().map(range).collect(),
         own: Default::default(),
     }
+}
+
+/// Whether a block is one of those of its log that were added or passed over.
+fn is_settled(journal: &Journal, block: &Report) -> Result<bool> {
+    let settled = journal.view()?.tracker().settled(block_of(block).log());
+    Ok(settled.is_some_and(|settled| block.handle.position() <= settled))
 }
 
 /// Whether every record of a block is in a block that was taken.

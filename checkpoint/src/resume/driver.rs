@@ -13,12 +13,13 @@ use crate::checkpoint::Id;
 use crate::checkpoints::Checkpoints;
 use crate::draft::Draft;
 use crate::journal::{BatchId, Journal, Need, Snapshot, State};
+use crate::receive::Reports;
 use crate::writer::Writer;
 
 /// A driver at work. All calls may be made from any number of threads.
 #[derive(Debug)]
 pub struct Driver {
-    journal: Journal,
+    journal: Arc<Journal>,
     checkpoints: Checkpoints,
     pub(super) writing: Writing,
     pub(super) needs: Arc<Mutex<Needs>>,
@@ -67,12 +68,23 @@ impl Driver {
                 Writing::Here(Box::new(Mutex::new(Here { writer, status })))
             }
         };
-        Ok(Driver { journal, checkpoints, writing, needs: Arc::default(), pin: Mutex::new(None) })
+        Ok(Driver {
+            journal: Arc::new(journal),
+            checkpoints,
+            writing,
+            needs: Arc::default(),
+            pin: Mutex::new(None),
+        })
     }
 
     /// The journal: what arrives, is allotted, is done.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// What receivers report to: this driver, for as long as it runs.
+    pub fn reports(&self) -> Reports {
+        Reports::to(&self.journal)
     }
 
     /// The checkpoints, for looking at.

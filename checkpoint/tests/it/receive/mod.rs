@@ -35,7 +35,7 @@ struct Home(Arc<Mutex<Option<Arc<Journal>>>>);
 impl Home {
     fn reports(&self) -> Result<Reports> {
         let journal = self.0.lock().clone();
-        journal.map(Reports::to).ok_or_else(|| Error::new(Kind::Unavailable, "the driver is dead"))
+        journal.as_ref().map(Reports::to).ok_or_else(|| Error::new(Kind::Unavailable, "the driver is dead"))
     }
 }
 
@@ -224,17 +224,27 @@ fn a_block_that_was_passed_over_is_never_answered_as_taken() {
     while receiver.turn() {}
     let _ = receiver.push(0, 0, b"a record").unwrap();
     scene.clock.advance(Duration::from_millis(200));
-    let reports = scene.home.reports().unwrap();
     // Its heir has passed the block over before it reports itself.
     let lying = |receiver: &Receiver<Reliable>| {
         let replay = receiver.log().replay(Position::START).unwrap();
         replay.map(|record| record.unwrap().handle).next()
     };
-    scene.home.0.lock().take();
+    let journal = scene.home.0.lock().take().expect("it lives");
     while receiver.turn() {}
     let handle = lying(&receiver).expect("it is durable");
     let ranges = vec![blocks::SourceRange { partition: 0, from: 0, to: 1 }];
     let report = Report { stream: 0, receiver: 0, handle, previous: None, number: 0, records: 1, ranges };
+    let reports = Reports::to(&journal);
     assert_eq!(reports.pass_over(&report).unwrap(), Answer::PassedOver);
     assert_eq!(reports.report(std::slice::from_ref(&report)).unwrap(), [Answer::PassedOver]);
+}
+
+#[test]
+fn reports_to_a_driver_that_has_ended_find_it_away() {
+    let scene = Scene::new(0);
+    let reports = scene.home.reports().unwrap();
+    let log = receiver::ReceiverLog { stream: 0, receiver: 0, identity: 1 };
+    assert_eq!(reports.settled(log).unwrap(), None);
+    scene.kill_driver();
+    assert_eq!(reports.settled(log).unwrap_err().kind(), Kind::Unavailable);
 }
