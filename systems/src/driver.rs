@@ -129,7 +129,7 @@ impl Work<'_> {
         for (log, below) in cleaned.received {
             release::permit(self.setup, log, below)?;
         }
-        let files = cleaned.journal.map_or(0, |journal| journal.removed as u64);
+        let files = cleaned.journal.map_or(0, |journal| journal.removed);
         Told::Removed { files }.tell();
         Ok(())
     }

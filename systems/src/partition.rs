@@ -163,7 +163,7 @@ impl Acknowledge for Waiting {
             let waiting = self.messages.lock().expect("nobody panics with it");
             waiting.range(..end.end).map(|(position, message)| (*position, message.clone())).collect()
         };
-        let Some((_, newest)) = safe.pop() else { return Ok(()) };
+        let Some((last, newest)) = safe.pop() else { return Ok(()) };
         let told = self.runtime.block_on(async {
             let all = async {
                 for (_, message) in &safe {
@@ -176,7 +176,12 @@ impl Acknowledge for Waiting {
         });
         let failed = |why: String| Error::new(Kind::Unavailable, format!("the stream was not told: {why}"));
         told.map_err(|late| failed(late.to_string()))?.map_err(|error| failed(error.to_string()))?;
-        self.messages.lock().expect("nobody panics with it").retain(|position, _| *position >= end.end);
+        // These, and no others below the end: what has come meanwhile was not in what the server was told.
+        let mut waiting = self.messages.lock().expect("nobody panics with it");
+        for (position, _) in safe {
+            waiting.remove(&position);
+        }
+        waiting.remove(&last);
         Ok(())
     }
 }

@@ -93,9 +93,10 @@ pub(crate) async fn consumers(stream: &Stream, partition: u32) -> Result<Vec<(u6
     Ok(found)
 }
 
-/// Up to which sequence number a partition was acknowledged.
-pub(crate) async fn acknowledged(context: &Context, partition: u32) -> Result<u64> {
+/// Up to which sequence number a partition was acknowledged, and the number of its newest message.
+pub(crate) async fn acknowledged(context: &Context, partition: u32) -> Result<(u64, u64)> {
     let stream = context.get_stream(STREAM).await?;
+    let newest = stream.get_last_raw_message_by_subject(&subject(partition)).await?.sequence;
     let consumers = consumers(&stream, partition).await?;
-    Ok(consumers.into_iter().map(|(_, floor)| floor).max().unwrap_or(0))
+    Ok((consumers.into_iter().map(|(_, floor)| floor).max().unwrap_or(0), newest))
 }

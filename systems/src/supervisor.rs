@@ -63,20 +63,27 @@ pub(crate) fn run(setup: &Setup) -> Result<()> {
     over.store(true, Ordering::Relaxed);
     let sent = publisher.join().map_err(|_| "the publisher panicked")??;
 
-    let drained = Instant::now();
-    while sink.counted()? < sent && drained.elapsed() < DRAIN {
+    let since = Instant::now();
+    let acknowledged = |partition| runtime.block_on(stream::acknowledged(&context, partition));
+    let is_drained = |sink: &mut Sink| -> Result<bool> {
+        let open = (0..PARTITIONS)
+            .map(acknowledged)
+            .filter(|told| told.as_ref().map_or(true, |(to, newest)| to < newest));
+        Ok(sink.counted()? >= sent && open.count() == 0)
+    };
+    while !is_drained(&mut sink)? && since.elapsed() < DRAIN {
         supervisor.all_live()?;
         std::thread::sleep(Duration::from_millis(50));
     }
     supervisor.all_live()?;
+    let drained = since.elapsed();
     let (heard, killed) = supervisor.end()?;
 
-    let acknowledged = |partition| runtime.block_on(stream::acknowledged(&context, partition));
-    let acknowledged = (0..PARTITIONS).map(acknowledged).collect::<Result<_>>()?;
+    let acknowledged = (0..PARTITIONS).map(|of| Ok(acknowledged(of)?.0)).collect::<Result<_>>()?;
     let (published, state) = sink.words()?;
     let outcome = Outcome { times: sink.times_counted()?, published, state, acknowledged };
     let messages = runtime.block_on(stream::contents(&context))?;
-    show(&heard, &killed, sent, began.elapsed());
+    show(&heard, &killed, sent, drained);
     let problems = problems(&messages, sent, &outcome);
     if problems.is_empty() {
         println!("  proven           each of the {sent} messages was counted exactly once");
@@ -146,13 +153,15 @@ fn kill_server(pid: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn show(heard: &Heard, killed: &BTreeMap<Victim, u64>, sent: u64, took: Duration) {
+fn show(heard: &Heard, killed: &BTreeMap<Victim, u64>, sent: u64, drained: Duration) {
     let times = |of: Victim| killed.get(&of).copied().unwrap_or(0);
     let everybody = times(Victim::Everybody);
     let receivers: u64 = (0..PARTITIONS).map(|number| times(Victim::Receiver(number)) + everybody).sum();
     let driver = times(Victim::Driver) + everybody;
     let (nats, postgres) = (times(Victim::Nats), times(Victim::Postgres));
-    println!("  messages         {sent}, drained and looked at after {:.1} s", took.as_secs_f64());
+    println!(
+        "  messages         {sent}, all of them counted and acknowledged {drained:.1?} after the last one was sent"
+    );
     println!(
         "  killed           driver {driver}, receivers {receivers}, NATS {nats}, PostgreSQL {postgres} times"
     );
