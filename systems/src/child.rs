@@ -1,6 +1,6 @@
 //! A process of ours, as its supervisor has it: started, killed, and what it told.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -84,7 +84,8 @@ impl Child {
 
     /// Asks it to end, and waits until it has.
     pub(crate) fn end(mut self, within: Duration) -> Result<()> {
-        drop(self.process.stdin.take());
+        let mut word = self.process.stdin.take().ok_or("it was asked before")?;
+        word.write_all(b"!")?;
         let since = Instant::now();
         loop {
             match self.process.try_wait()? {

@@ -43,14 +43,14 @@ impl Told {
     }
 }
 
-/// Whether this process is to end: its standard input is over, because the supervisor closed it, or died.
+/// Whether this process is to end, in order: its supervisor has said so on its standard input. If that is over without a
+/// word, the supervisor is dead, and this process dies too.
 pub(crate) fn told_to_end() -> Arc<AtomicBool> {
     let end = Arc::new(AtomicBool::new(false));
     let ends = end.clone();
-    std::thread::spawn(move || {
-        let mut nothing = [0; 16];
-        while std::io::stdin().lock().read(&mut nothing).is_ok_and(|read| read > 0) {}
-        ends.store(true, Ordering::Relaxed);
+    std::thread::spawn(move || match std::io::stdin().lock().read(&mut [0]) {
+        Ok(1) => ends.store(true, Ordering::Relaxed),
+        _ => std::process::exit(1),
     });
     end
 }
