@@ -19,8 +19,9 @@ use crate::sink::{Output, Published, Sink};
 use crate::stream::PARTITIONS;
 use crate::tell::{Told, told_to_end};
 
-/// So often a batch begins, if anything has arrived.
-const BATCH_EVERY: Duration = Duration::from_millis(100);
+/// So long after a batch the next one begins, if anything has arrived: soon, so that a kill often hits one that has
+/// published and not recorded it.
+const BATCH_EVERY: Duration = Duration::from_millis(10);
 
 /// Outputs of so many batches are remembered, at least.
 const REMEMBERED: u64 = 20;

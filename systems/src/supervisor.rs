@@ -1,11 +1,13 @@
 //! Who starts everything, kills it, and compares the end with the beginning.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::child::{Child, Heard};
@@ -107,8 +109,9 @@ impl Supervisor<'_> {
     fn kill(&mut self, victim: Victim) -> Result<()> {
         self.all_live()?;
         match victim {
-            Victim::Nats => kill_server(self.setup.nats_pid.as_deref())?,
-            Victim::Postgres => kill_server(self.setup.postgres_pid.as_deref())?,
+            Victim::Nats if !kill_server(self.setup.nats_pid.as_deref())? => return Ok(()),
+            Victim::Postgres if !kill_server(self.setup.postgres_pid.as_deref())? => return Ok(()),
+            Victim::Nats | Victim::Postgres => {}
             Victim::Everybody => {
                 let all: Vec<Victim> = self.children.keys().copied().collect();
                 self.kill_and_start(&all)?;
@@ -144,13 +147,20 @@ impl Supervisor<'_> {
     }
 }
 
-/// SIGKILL for the process that a file names at the moment. Whoever wrote the file starts the server again.
-fn kill_server(pid: Option<&Path>) -> Result<()> {
-    let Some(path) = pid else { return Ok(()) };
-    let number = std::fs::read_to_string(path)?.trim().parse()?;
-    let pid = Pid::from_raw(number).ok_or("a process has a number")?;
-    kill_process(pid, Signal::KILL)?;
-    Ok(())
+/// SIGKILL for the process that a file names at the moment; whether there was one. Whoever wrote the file starts the
+/// server again.
+fn kill_server(pid: Option<&Path>) -> Result<bool> {
+    let Some(path) = pid else { return Ok(false) };
+    let number = match std::fs::read_to_string(path) {
+        Ok(number) => number.trim().parse()?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false), // it is being started
+        Err(error) => return Err(error.into()),
+    };
+    match kill_process(Pid::from_raw(number).ok_or("a process has a number")?, Signal::KILL) {
+        Ok(()) => Ok(true),
+        Err(Errno::SRCH) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn show(heard: &Heard, killed: &BTreeMap<Victim, u64>, sent: u64, drained: Duration) {
