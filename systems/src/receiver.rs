@@ -51,7 +51,11 @@ fn live(
 ) -> headwater_wal::Result<()> {
     let opened = Log::open(setup.root().received(0, number)?, log_options())?;
     let mut partition = Partition::connect(runtime, &setup.nats, number).map_err(away)?;
-    let options = Options::default().of(0, number).interval(Duration::from_millis(50)).block_bytes(64 << 10);
+    let options = Options::default()
+        .of(0, number)
+        .interval(Duration::from_millis(50))
+        .block_bytes(64 << 10)
+        .record_bytes_max(64 << 10);
     let receiver = Receiver::start(opened, driver.clone(), Reliable::new(partition.source()), options)?;
     let (mut messages, mut known, mut ready) = (0, 0, false);
     let (mut told, mut removed) = (Instant::now(), Instant::now());
@@ -74,7 +78,8 @@ fn live(
         }
         if !partition.has_begun() {
             match partition.begin() {
-                Ok(from) => receiver.begin_at(number, from),
+                // Where it begins, if this receiver has not heard of the partition.
+                Ok(from) => receiver.skip(number, from),
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
             continue;

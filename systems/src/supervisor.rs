@@ -116,10 +116,24 @@ impl Supervisor<'_> {
                 let all: Vec<Victim> = self.children.keys().copied().collect();
                 self.kill_and_start(&all)?;
             }
-            one => self.kill_and_start(&[one])?,
+            Victim::Driver => {
+                self.wait_for_output();
+                self.kill_and_start(&[victim])?;
+            }
+            Victim::Receiver(_) => self.kill_and_start(&[victim])?,
         }
         *self.killed.entry(victim).or_default() += 1;
         Ok(())
+    }
+
+    /// Waits until the driver has published something, which it has hardly recorded then: the worst moment for it. For a
+    /// while only, since it may be waiting for the database.
+    fn wait_for_output(&self) {
+        let outputs = || self.heard.lock().expect("nobody panics with it").outputs;
+        let (before, since) = (outputs(), Instant::now());
+        while outputs() == before && since.elapsed() < Duration::from_millis(500) {
+            std::thread::sleep(Duration::from_micros(100));
+        }
     }
 
     /// Kills processes of ours at once, and starts them again a moment later.

@@ -19,7 +19,7 @@
 //! let log = Log::open(Arc::new(Memory::growing()), Default::default())?.start(Position::START)?;
 //! let journal = Arc::new(Journal::start(log, State::default(), Position::START)?);
 //! let listener = TcpListener::bind("127.0.0.1:0")?;
-//! let server = receive::serve(listener, Arc::new(Reports::to(journal)))?;
+//! let server = receive::serve(listener, Arc::new(Reports::to(&journal)))?;
 //! let address = server.address();
 //!
 //! // In a receiver's process: what its `Receiver` is started with.

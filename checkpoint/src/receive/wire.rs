@@ -43,7 +43,7 @@
 //! | 48 | 8 | previous | the position of the block before it in its log, or none |
 //! | 56 | 8 | number | which of its epoch's blocks it is |
 //! | 64 | 4 | records | how many it has |
-//! | 68 | 4 | ranges | how many follow, [`RANGES_MAX`](receiver::blocks::RANGES_MAX) at most |
+//! | 68 | 4 | ranges | how many follow, [`RANGES_MAX`] at most |
 //! | 72 | 20 each | range | partition (4), from (8), to (8) |
 //!
 //! An answer: what it is (1), zero (3), how many ends follow (4), a position or none (8), the ends: partition (4), end (8).

@@ -43,6 +43,11 @@ impl Opened {
         &self.survey
     }
 
+    /// The longest record that it will take.
+    pub(crate) fn record_bytes_max(&self) -> u32 {
+        self.options.record_bytes_max
+    }
+
     /// Every record at or behind a position, oldest first.
     pub fn replay(&self, from: Position) -> Result<Replay> {
         self.replay_from(from, Time(0))

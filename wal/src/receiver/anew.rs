@@ -7,7 +7,7 @@ use super::blocks::{self, Building};
 use super::core::Core;
 use super::driver::{Answer, End, Report};
 use super::intake::{Cut, Flying, Phase};
-use super::settle::{Settling, place};
+use super::settle::{Settling, nonsense, place};
 use crate::error::{Error, Kind, Result};
 
 /// Where the driver wants partitions to go on.
@@ -19,9 +19,11 @@ pub(super) struct Anew {
 }
 
 impl Anew {
+    /// `Invalid`: a refusal that no end explains; nothing would be cut off, and it would be refused for ever.
     /// `Unavailable`: records are missing before those of the block. They were handed to another receiver, which has not
     /// reported them; the source, which was not told that they are safe, has to send them again.
     pub(super) fn of(report: &Report, ends: &[End]) -> Result<Anew> {
+        explains(report, ends)?;
         let ends: BTreeMap<_, _> = ends.iter().map(|end| (end.partition, end.end)).collect();
         let missing =
             |range: &&blocks::SourceRange| ends.get(&range.partition).is_some_and(|&end| end < range.from);
@@ -62,6 +64,16 @@ impl Anew {
     }
 }
 
+/// Whether the ends give a reason to refuse a block: it does not begin where one of them is.
+pub(super) fn explains(report: &Report, ends: &[End]) -> Result<()> {
+    let begins = |end: &End| report.ranges.iter().find(|range| range.partition == end.partition);
+    let explains = |end: &End| begins(end).is_some_and(|range| range.from != end.end);
+    if ends.iter().any(explains) {
+        return Ok(());
+    }
+    Err(nonsense(report, &[Answer::Refused(ends.to_vec())]))
+}
+
 impl Core {
     /// Passes the next of the blocks in flight over; when all are, cuts their records anew.
     pub(super) fn cut_anew(&self, settling: &mut Settling) -> bool {
@@ -81,19 +93,17 @@ impl Core {
             }
             return true;
         };
-        let answer = self.driver.pass_over(&report);
-        match self.asked(settling, answer) {
-            None => {}
-            Some(Answer::PassedOver) => {
+        match self.ask_to_pass_over(settling, &report) {
+            Some(Answer::Early(settled)) => {
+                self.missing(settling, settled, Some(report.handle.position()));
+            }
+            Some(_) => {
                 if let Some(anew) = &mut settling.anew {
                     anew.passed += 1;
                 }
                 self.intake.lock().settled = Some(report.handle.position());
             }
-            Some(answer) => {
-                let message = format!("a block cannot be passed over: {} {answer:?}", place(&report));
-                self.end(Error::new(Kind::Damaged, message));
-            }
+            None => {}
         }
         true
     }

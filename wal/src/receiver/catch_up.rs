@@ -2,7 +2,9 @@
 //! may be of another receiver, which died.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
+use super::anew::explains;
 use super::blocks::{self, RECORD_KIND};
 use super::core::Core;
 use super::driver::{Answer, Report};
@@ -43,10 +45,21 @@ impl std::fmt::Debug for CatchUp {
 impl CatchUp {
     /// From the last block on that is settled, itself included: its number tells whether the next one follows.
     pub(super) fn new(log: &Log, settled: Option<Position>, until: Option<Position>) -> Result<CatchUp> {
-        let replay = match log.replay(settled.unwrap_or(Position::START)) {
-            Err(error) if error.kind() == Kind::Retired => log.replay(Position::START)?,
-            other => other?,
-        };
+        // Nothing is removed from where the last settled block lies on. So a driver that has settled only what lies before
+        // is not the newest one, or no longer what it was; what it misses here, another one has had.
+        let begins = log.range().start;
+        let behind = begins > settled.unwrap_or(Position::START);
+        let survey = log.survey();
+        // A beginning that was damaged, and accepted as lost, is another matter.
+        if behind && survey.damages().is_empty() && survey.lost().is_empty() {
+            let message = format!(
+                "the log begins behind what the driver has settled: the driver was replaced and does not know it, or has \
+                 lost events of its journal: log={:016x} begins={begins} settled={settled:?}",
+                log.identity()
+            );
+            return Err(Error::new(Kind::Unavailable, message));
+        }
+        let replay = log.replay(if behind { Position::START } else { settled.unwrap_or(Position::START) })?;
         let blocks = replay.map(|record| {
             let record = record?;
             let block = record.kind == RECORD_KIND;
@@ -84,6 +97,16 @@ impl CatchUp {
         Ok(())
     }
 
+    /// Whether a loss was accepted between the last block and this place, now or when the log was started before. Then
+    /// what is missing is known to be, a source that can resend was not told of it, and the driver settles what is behind.
+    fn has_lost(&self, core: &Core, before: Position) -> bool {
+        let lost =
+            |range: &Range<Position>| range.start < before && self.last.is_none_or(|last| last < range.end);
+        let survey = core.log.survey();
+        // A log with a damage that was not accepted does not start.
+        survey.damages().iter().map(|damage| &damage.range).chain(survey.lost()).any(lost)
+    }
+
     fn take(&mut self, core: &Core, handle: Handle, header: blocks::Header) -> Result<()> {
         let wrong = |kind, what: &str| {
             let position = handle.position();
@@ -95,14 +118,15 @@ impl CatchUp {
             return wrong(Kind::Invalid, "the log is another receiver's");
         }
         let follows = self.number.is_none_or(|(epoch, number)| {
-            header.epoch > epoch || (header.epoch == epoch && header.number == number + 1)
+            let next = if header.epoch > epoch { 0 } else { number + 1 };
+            header.epoch >= epoch && header.number == next
         });
         self.number = Some((header.epoch, header.number));
         if self.settled.is_some_and(|settled| handle.position() <= settled) {
             return Ok(());
         }
         // What was settled when it was cut lies at or before the block before it; else that one is not here any more.
-        if !follows || header.settled > self.last {
+        if (!follows || header.settled > self.last) && !self.has_lost(core, handle.position()) {
             return wrong(Kind::Damaged, "a block is missing that the driver has not settled");
         }
         let previous = self.last.replace(handle.position());
@@ -164,11 +188,10 @@ impl Core {
             return true;
         }
         let answers = if catch_up.refused {
-            self.driver.pass_over(&catch_up.pending[0]).map(|answer| vec![answer])
+            self.ask_to_pass_over(settling, &catch_up.pending[0]).map(|answer| vec![answer])
         } else {
-            self.driver.report(catch_up.pending.make_contiguous())
+            self.ask(settling, catch_up.pending.make_contiguous())
         };
-        let answers = self.asked(settling, answers);
         settling.catch_up = Some(catch_up);
         for answer in answers.unwrap_or_default() {
             let Some(catch_up) = &mut settling.catch_up else { break };
@@ -188,7 +211,10 @@ impl Core {
                     catch_up.refused = false;
                     settling.missed = None;
                 }
-                Answer::Refused(_) => catch_up.refused = true,
+                Answer::Refused(ends) => match explains(&catch_up.pending[0], &ends) {
+                    Ok(()) => catch_up.refused = true,
+                    Err(error) => self.end(error),
+                },
                 Answer::Early(settled) => {
                     self.missing(settling, settled, until);
                     break;
@@ -198,7 +224,8 @@ impl Core {
                     break;
                 }
             }
-            if settling.catch_up.as_ref().is_some_and(|catch_up| catch_up.refused) {
+            let refused = settling.catch_up.as_ref().is_some_and(|catch_up| catch_up.refused);
+            if refused || self.over().is_err() {
                 break;
             }
         }

@@ -12,8 +12,15 @@ use crate::error::{Error, Kind, Result};
 use crate::format::{Handle, Position};
 use crate::group::Ticket;
 
-/// What a record counts for beside its bytes: its varints, and its share of a block's bookkeeping.
+/// What a record counts for beside its bytes: its varints.
 const RECORD_OVERHEAD: usize = 16;
+
+/// What a block counts for beside its records: its header and range, its place among those under way, its ticket, its
+/// place in the log's queue.
+const BLOCK_OVERHEAD: usize = 768;
+
+/// What a partition counts for in a block: its range, as it lies there, is found, is kept and is reported.
+const RANGE_OVERHEAD: usize = 128;
 
 /// What became of a record that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +63,8 @@ struct Partition {
     next: u64,
     /// Everything below is safe at the driver.
     safe: u64,
+    /// Nothing of it came yet, and its end is only what was skipped to first: what the log holds may tell otherwise.
+    assumed: bool,
 }
 
 /// A block that is cut, and not handed to the log yet.
@@ -99,6 +108,8 @@ pub struct Lag {
 pub(super) struct Intake {
     pub(super) life: Life,
     pub(super) phase: Phase,
+    /// How many threads work for the receiver.
+    pub(super) working: usize,
     open: Cut,
     pub(super) cut: VecDeque<Cut>,
     pub(super) flying: VecDeque<Flying>,
@@ -119,6 +130,7 @@ impl Intake {
         Intake {
             life: Life::Running,
             phase: Phase::CatchingUp,
+            working: 0,
             open: Cut::new(0),
             cut: VecDeque::new(),
             flying: VecDeque::new(),
@@ -167,7 +179,11 @@ impl Intake {
         {
             return Ok((Pushed::Known, None));
         }
-        let weight = record.len() + RECORD_OVERHEAD;
+        let opens = !self.fits(options, place, record);
+        let ranges =
+            usize::from(place.is_some_and(|place| opens || self.open.building.is_new(place.partition)));
+        let weight =
+            record.len() + RECORD_OVERHEAD + ranges * RANGE_OVERHEAD + usize::from(opens) * BLOCK_OVERHEAD;
         if self.held_bytes > 0 && self.held_bytes + weight > options.held_bytes_max {
             return Ok((Pushed::NotNow, None));
         }
@@ -175,6 +191,9 @@ impl Intake {
             return Ok((Pushed::NotNow, Some(wait)));
         }
         self.pace.take(now, record.len());
+        if opens {
+            self.cut();
+        }
         self.take(options, now, place, record, weight);
         Ok((Pushed::Taken, None))
     }
@@ -199,12 +218,15 @@ impl Intake {
         }
     }
 
+    /// Whether a record goes into the open block; else another one begins with it.
+    fn fits(&self, options: &Options, place: Option<Place>, record: &[u8]) -> bool {
+        let open = &self.open.building;
+        !open.is_empty()
+            && open.len() + record.len() <= options.block_bytes
+            && place.is_none_or(|place| open.has_range(place.partition))
+    }
+
     fn take(&mut self, options: &Options, now: Duration, place: Option<Place>, record: &[u8], weight: usize) {
-        let fits = self.open.building.len() + record.len() <= options.block_bytes
-            && place.is_none_or(|place| self.open.building.has_range(place.partition));
-        if !fits {
-            self.cut();
-        }
         if self.open.building.is_empty() {
             self.open.since = now;
         }
@@ -212,10 +234,11 @@ impl Intake {
             None => self.open.building.push(record),
             Some(place) => {
                 let position = place.position;
-                let new = Partition { end: position, next: position, safe: 0 };
+                let new = Partition { end: position, next: position, safe: 0, assumed: false };
                 let partition = self.partitions.entry(place.partition).or_insert(new);
                 self.open.building.push_numbered(place, partition.end, record);
                 (partition.end, partition.next) = (position + 1, position + 1);
+                partition.assumed = false;
             }
         }
         self.open.weight += weight;
@@ -226,16 +249,11 @@ impl Intake {
         }
     }
 
-    /// A partition goes on from here, and everything below is safe.
-    pub(super) fn begin_at(&mut self, partition: u32, from: u64) {
-        self.partitions.entry(partition).or_insert(Partition { end: from, next: from, safe: from });
-    }
-
-    /// The source has no record of this partition below `to` that was not handed in.
+    /// The source has no record of this partition below `to` that was not handed in. One that is new begins there.
     pub(super) fn skip(&mut self, partition: u32, to: u64) {
-        if let Some(partition) = self.partitions.get_mut(&partition) {
-            partition.next = partition.next.max(to);
-        }
+        let begins = Partition { end: to, next: to, safe: 0, assumed: true };
+        let known = self.partitions.entry(partition).or_insert(begins);
+        known.next = known.next.max(to);
     }
 
     /// Closes the open block, if there is anything in it.
@@ -277,9 +295,11 @@ impl Intake {
 
     /// The driver has everything below this end.
     pub(super) fn is_safe(&mut self, partition: u32, end: u64) {
-        let known = self.partitions.entry(partition).or_insert(Partition { end, next: end, safe: end });
+        let new = Partition { end, next: end, safe: end, assumed: false };
+        let known = self.partitions.entry(partition).or_insert(new);
         known.safe = known.safe.max(end);
-        known.end = known.end.max(end);
+        known.end = if known.assumed { end } else { known.end.max(end) };
+        known.assumed = false;
         known.next = known.next.max(end);
     }
 

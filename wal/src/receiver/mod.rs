@@ -89,7 +89,6 @@ mod threads;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -109,6 +108,7 @@ use pace::BackOff;
 use settle::Settling;
 pub use source::{Acknowledge, Reliable, Source, Unreliable};
 pub use supervise::Restarts;
+use threads::Threads;
 
 /// A receiver. All calls may be made from any number of threads; records of one partition come from one.
 ///
@@ -116,10 +116,12 @@ pub use supervise::Restarts;
 #[derive(Debug)]
 pub struct Receiver<S: Source> {
     core: Arc<Core>,
-    /// None in a stepped one.
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
     source: PhantomData<S>,
 }
+
+/// So long is waited for a call of the driver's or the source's at the end, and then no more.
+const HANGS_AFTER: Duration = Duration::from_secs(1);
 
 /// How a receiver stands.
 #[derive(Clone, Debug)]
@@ -138,7 +140,8 @@ impl<S: Source> Receiver<S> {
     /// Takes over a log, reports what the driver does not know of it, and then takes records.
     ///
     /// The log is this receiver's alone, by stream and number: it may be of a receiver that died, also on another machine,
-    /// and then that one is fenced. `Invalid`, later: the log is another receiver's. An error of the driver's, who is
+    /// and then that one is fenced. `Invalid`: the log's records cannot be as long as the blocks, and nothing was touched;
+    /// or later: the log is another receiver's. An error of the driver's, who is
     /// asked up to where the log must reach; an error of the log's start.
     pub fn start(opened: Opened, driver: Arc<dyn Driver>, source: S, options: Options) -> Result<Self> {
         Receiver::start_with(opened, driver, source, options, Arc::new(SystemClock::default()))
@@ -152,8 +155,8 @@ impl<S: Source> Receiver<S> {
         options: Options,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let mut receiver = Receiver::begin(opened, driver, source, options, clock, None)?;
-        receiver.threads = threads::start(&receiver.core)?;
+        let receiver = Receiver::begin(opened, driver, source, options, clock, None)?;
+        receiver.threads.start(&receiver.core)?;
         Ok(receiver)
     }
 
@@ -179,6 +182,7 @@ impl<S: Source> Receiver<S> {
         stepped: Option<fn(Opened, Position) -> Result<Log>>,
     ) -> Result<Self> {
         options.check()?;
+        options.check_log(opened.record_bytes_max())?;
         let of = |identity| ReceiverLog { stream: options.stream, receiver: options.receiver, identity };
         // What the driver has settled was acknowledged: a log that ends before is damaged, and not taken over.
         let at_least = match opened.survey().identity() {
@@ -216,7 +220,7 @@ impl<S: Source> Receiver<S> {
             to_settle: Condvar::new(),
             settling: Mutex::new(settling),
         };
-        Ok(Receiver { core: Arc::new(core), threads: Vec::new(), source: PhantomData })
+        Ok(Receiver { core: Arc::new(core), threads: Threads::default(), source: PhantomData })
     }
 
     /// How far it is behind: a signal to slow the source down by, or to ask for more receivers.
@@ -269,12 +273,14 @@ impl<S: Source> Receiver<S> {
     }
 
     /// Ends without losing anything that was handed in: nothing more is taken, the last block is cut, and when all blocks
-    /// are logged, reported and acknowledged, the log is sealed.
+    /// are logged, reported and acknowledged, the log is sealed. Whoever pushes meanwhile, or waits for room, gets `Closed`
+    /// for what was not taken; so does who stops it a second time.
     ///
     /// `Unavailable`: the driver or the source was away for so long. What the log holds is safe there, and the next
-    /// receiver of this log reports it; a reliable source was told of nothing that was not reported.
-    pub fn stop(mut self, at_most: Duration) -> Result<()> {
-        let core = self.core.clone();
+    /// receiver of this log reports it; a reliable source was told of nothing that was not reported. A call of theirs that
+    /// hangs is waited for a second longer, and then left alone.
+    pub fn stop(&self, at_most: Duration) -> Result<()> {
+        let core = &*self.core;
         let until = core.clock.elapsed().saturating_add(at_most);
         {
             let mut intake = core.intake.lock();
@@ -299,9 +305,7 @@ impl<S: Source> Receiver<S> {
                 core.room.wait_for(&mut intake, left.min(Duration::from_millis(20)));
             }
         };
-        self.end(Error::new(Kind::Closed, "the receiver was stopped"));
-        let closed = core.log.close();
-        drained.and(closed)
+        drained.and(self.end(Error::new(Kind::Closed, "the receiver was stopped")))
     }
 
     fn gave_up(&self) -> Error {
@@ -314,12 +318,12 @@ impl<S: Source> Receiver<S> {
         }
     }
 
-    fn end(&mut self, error: Error) {
+    /// The log is closed first: a thread may wait for room there.
+    fn end(&self, error: Error) -> Result<()> {
         self.core.end(error);
-        for thread in self.threads.drain(..) {
-            // One that panicked in the driver or the source has said so itself.
-            let _ = thread.join();
-        }
+        let closed = self.core.log.close();
+        self.threads.end(&self.core, HANGS_AFTER);
+        closed
     }
 
     /// Hands a record in; waits for room, if it shall.
@@ -358,8 +362,8 @@ impl Receiver<Reliable> {
     /// before.
     ///
     /// Positions of a partition go up one by one; `Invalid` if this one is further on, unless [`skip`](Self::skip) has
-    /// said why. The first one of a partition is where it begins, unless [`begin_at`](Self::begin_at) has said where. In a
-    /// stepped receiver that can do nothing more it comes back as `NotNow`.
+    /// said why. The first one of a partition is where it begins. In a stepped receiver that can do nothing more it comes
+    /// back as `NotNow`.
     pub fn push(&self, partition: u32, position: u64, record: &[u8]) -> Result<Pushed> {
         self.hand_in(Some(Place { partition, position }), record, true)
     }
@@ -369,17 +373,13 @@ impl Receiver<Reliable> {
         self.hand_in(Some(Place { partition, position }), record, false)
     }
 
-    /// The source was told that everything below `from` is safe, and sends what it has from there on: it may have a hole
-    /// there, and then [`skip`](Self::skip) says so. A source whose numbers have holes says this before it sends anything
-    /// of a partition; else a first record behind a hole would look as if others were missing before it.
+    /// The source has no record of this partition between what was handed in and `to` that is still to come: its numbers
+    /// have a hole, or it was told that they are safe while another receiver had the partition. What is skipped otherwise
+    /// is lost: the driver takes it for a hole.
     ///
-    /// Nothing changes if the receiver knows of the partition already.
-    pub fn begin_at(&self, partition: u32, from: u64) {
-        self.core.intake.lock().begin_at(partition, from);
-    }
-
-    /// The source has no record of this partition between what was handed in and `to`: its numbers have a hole, or
-    /// another receiver had the partition meanwhile.
+    /// Of a partition that is new to this receiver it says where it begins. A source whose numbers have holes says so
+    /// first, with what it was told to be safe, and skips to the first record that it sends then: or the driver, which has
+    /// everything up to there, would find records missing before that one.
     pub fn skip(&self, partition: u32, to: u64) {
         self.core.intake.lock().skip(partition, to);
     }
@@ -405,17 +405,18 @@ impl Receiver<Unreliable> {
 
 impl<S: Source> Drop for Receiver<S> {
     fn drop(&mut self) {
-        self.end(Error::new(Kind::Closed, "the receiver was dropped"));
+        // A log that has failed has told so before.
+        let _ = self.end(Error::new(Kind::Closed, "the receiver was dropped"));
     }
 }
 
 impl Core {
     /// Everything that was handed in is settled, and its source told.
     fn is_drained(&self) -> bool {
-        let told = self.settling.try_lock().is_some_and(|settling| {
-            (self.source.is_none() || settling.owed.is_empty()) && settling.catch_up.is_none()
-        });
+        // Held together: what is settled between two looks is owed to the source, and neither would see it.
+        let Some(settling) = self.settling.try_lock() else { return false };
         let intake = self.intake.lock();
+        let told = (self.source.is_none() || settling.owed.is_empty()) && settling.catch_up.is_none();
         told && intake.is_drained() && intake.resent.is_empty()
     }
 }

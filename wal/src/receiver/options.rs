@@ -60,7 +60,8 @@ impl Options {
         /// takes 24 KiB more at most.
         record_bytes_max: usize;
         /// How many bytes are held that are not done with, from a record's coming to its acknowledgement: 32 MiB; then
-        /// pushing waits. One larger record is taken in alone.
+        /// pushing waits. Blocks and partitions count for what they take beside their records. One larger record is taken
+        /// in alone.
         held_bytes_max: usize;
         /// How much is taken in a second: as much as comes, unless said otherwise.
         rate: Rate;
@@ -82,17 +83,31 @@ impl Options {
     pub(super) fn check(&self) -> Result<()> {
         const BLOCK_BYTES_LIMIT: usize = 1 << 30;
         let wrong = |what: &str| Err(Error::new(Kind::Invalid, format!("{what}: {self:?}")));
-        let longest = self.block_bytes.max(self.record_bytes_max);
         if self.block_bytes == 0 || self.record_bytes_max == 0 || self.held_bytes_max == 0 {
             return wrong("a receiver has room for a record");
         }
-        if longest > BLOCK_BYTES_LIMIT - OVERHEAD_BYTES_MAX {
+        if self.block_bytes.max(self.record_bytes_max) > BLOCK_BYTES_LIMIT - OVERHEAD_BYTES_MAX {
             return wrong("a block is a record of its log, which is shorter than 1 GiB");
         }
         if self.back_off.is_zero() || self.back_off > self.back_off_max {
             return wrong("a receiver waits before it tries again, and longer the next time");
         }
         self.rate.check()
+    }
+
+    /// Refuses a log that would refuse a block.
+    pub(super) fn check_log(&self, record_bytes_max: u32) -> Result<()> {
+        let longest = self.block_bytes.max(self.record_bytes_max) + OVERHEAD_BYTES_MAX;
+        if longest <= record_bytes_max as usize {
+            return Ok(());
+        }
+        let message = format!(
+            "a block can be longer than a record of the log; open the log with record_bytes_max({longest}) or more, or \
+             start the receiver with smaller block_bytes and record_bytes_max: log.record_bytes_max={record_bytes_max} \
+             block_bytes={} record_bytes_max={}",
+            self.block_bytes, self.record_bytes_max
+        );
+        Err(Error::new(Kind::Invalid, message))
     }
 }
 

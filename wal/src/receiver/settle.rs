@@ -95,7 +95,7 @@ impl Core {
         if reports.is_empty() {
             return false;
         }
-        let Some(answers) = self.asked(settling, self.driver.report(&reports)) else { return true };
+        let Some(answers) = self.ask(settling, &reports) else { return true };
         for (report, answer) in reports.iter().zip(answers) {
             match answer {
                 Answer::Taken => self.taken(settling, report),
@@ -143,9 +143,28 @@ impl Core {
         settling.driver.failed(self.clock.elapsed(), self.clock.random());
     }
 
+    /// Reports blocks: the driver's answers to the first of them, one at least, if there are any.
+    pub(super) fn ask(&self, settling: &mut Settling, reports: &[Report]) -> Option<Vec<Answer>> {
+        let answers = self.driver.report(reports).and_then(|answers| match answers.len() {
+            0 => Err(Error::new(Kind::Unavailable, "the driver gave no answer")),
+            len if len > reports.len() => Err(nonsense(&reports[0], &answers)),
+            _ => Ok(answers),
+        });
+        self.asked(settling, answers)
+    }
+
+    /// Has a block passed over that was refused: it was, or the driver misses what is before it.
+    pub(super) fn ask_to_pass_over(&self, settling: &mut Settling, report: &Report) -> Option<Answer> {
+        let answer = self.driver.pass_over(report).and_then(|answer| match answer {
+            Answer::PassedOver | Answer::Early(_) => Ok(answer),
+            answer => Err(nonsense(report, &[answer])),
+        });
+        self.asked(settling, answer)
+    }
+
     /// The driver's answer, if there is one. If it could not be reached, it is asked again later; if it finds fault, the
     /// receiver ends.
-    pub(super) fn asked<T>(&self, settling: &mut Settling, answer: Result<T>) -> Option<T> {
+    fn asked<T>(&self, settling: &mut Settling, answer: Result<T>) -> Option<T> {
         match answer {
             Ok(answer) => {
                 settling.driver.went_well();
@@ -210,7 +229,10 @@ impl Core {
         }
         let unanswered = intake.flying.iter().position(|flying| flying.handle.is_none());
         let Some(at) = unanswered.filter(|_| !waits_for_driver) else {
-            if intake.flying.is_empty() || waits_for_driver {
+            // With blocks that are durable and no wait for the driver there is something to do at once, unless a block
+            // is on its way to the log that has to be there first.
+            let idle = intake.flying.is_empty() && intake.resent.is_empty();
+            if idle || waits_for_driver || intake.appending {
                 self.to_settle.wait_for(&mut intake, again);
             }
             return;
@@ -252,6 +274,12 @@ impl Settling {
 /// Whether what was answered last has to be dealt with before anything else is reported.
 fn answer_ends(settling: &Settling) -> bool {
     settling.anew.is_some() || settling.catch_up.is_some() || settling.driver.tries() > 0
+}
+
+/// No driver that keeps to its contract answers so. Believing it could cost records, or go round in circles.
+pub(super) fn nonsense(report: &Report, answers: &[Answer]) -> Error {
+    let message = format!("the driver's answer makes no sense: {} answers={answers:?}", place(report));
+    Error::new(Kind::Invalid, message)
 }
 
 pub(super) fn place(report: &Report) -> String {

@@ -1,8 +1,12 @@
 //! A receiver's two threads: one cuts and appends, one settles. They share nothing but what the callers share too.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle, panicking};
-use std::time::Duration;
+use std::thread::{Builder, JoinHandle, current};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::core::Core;
 use super::intake::{Intake, Life, Phase};
@@ -11,35 +15,64 @@ use crate::error::{Error, Kind, Result};
 /// So long is slept at most where a wake-up is sure to come.
 const LONG: Duration = Duration::from_secs(1);
 
-pub(super) fn start(core: &Arc<Core>) -> Result<Vec<JoinHandle<()>>> {
-    let begin = |name: &str, work: fn(&Core)| {
-        let its = core.clone();
-        Builder::new()
-            .name(format!("headwater-{name}"))
-            .spawn(move || {
-                let _ends = Ends(&its);
-                work(&its);
-            })
-            .map_err(|error| {
-                core.end(Error::new(Kind::Closed, "the receiver has not started"));
+/// The threads of a receiver; none of a stepped one.
+#[derive(Debug, Default)]
+pub(super) struct Threads(Mutex<Vec<JoinHandle<()>>>);
+
+impl Threads {
+    pub(super) fn start(&self, core: &Arc<Core>) -> Result<()> {
+        for (name, work) in [("cut", Core::cut_on as fn(&Core)), ("settle", Core::settle_on)] {
+            let its = core.clone();
+            core.intake.lock().working += 1;
+            let thread = Builder::new().name(format!("headwater-{name}")).spawn(move || its.work(work));
+            let thread = thread.map_err(|error| {
+                core.intake.lock().working -= 1;
                 Error::new(Kind::Unavailable, "no thread for a receiver").because(error)
-            })
-    };
-    Ok(vec![begin("cut", Core::cut_on)?, begin("settle", Core::settle_on)?])
-}
+            })?;
+            self.0.lock().push(thread);
+        }
+        Ok(())
+    }
 
-/// A panic of the driver's, the source's or the medium's ends the receiver: it never stands still in silence.
-struct Ends<'a>(&'a Core);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        if panicking() {
-            self.0.end(Error::new(Kind::Closed, "a thread of the receiver panicked"));
+    /// Waits for the threads of a receiver that is over, so long at most: one that is in a call of the driver's or the
+    /// source's that hangs ends when that does. Nor is one waited for by itself.
+    pub(super) fn end(&self, core: &Core, at_most: Duration) {
+        let threads = std::mem::take(&mut *self.0.lock());
+        if threads.iter().any(|thread| thread.thread().id() == current().id()) {
+            return;
+        }
+        let Some(until) = Instant::now().checked_add(at_most) else { return };
+        let mut intake = core.intake.lock();
+        while intake.working > 0 {
+            if core.room.wait_until(&mut intake, until).timed_out() {
+                return;
+            }
+        }
+        drop(intake);
+        for thread in threads {
+            // What it panicked with ended the receiver, and was told.
+            let _ = thread.join();
         }
     }
 }
 
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let said = panic.downcast_ref::<&str>().copied();
+    said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it said nothing")
+}
+
 impl Core {
+    /// A thread's life. A panic of the driver's, the source's or the medium's ends the receiver: it never stands still in
+    /// silence.
+    fn work(&self, work: fn(&Core)) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(self))) {
+            let message = format!("a thread of the receiver panicked: {}", said(&*panic));
+            self.end(Error::new(Kind::Closed, message));
+        }
+        self.intake.lock().working -= 1;
+        self.room.notify_all();
+    }
+
     fn cut_on(&self) {
         loop {
             if self.cut() {

@@ -1,7 +1,9 @@
 //! Whole drivers on simulated media, held against what their sources sent and their callers were told.
 
+mod fleet;
 mod full;
 mod life;
+mod line;
 mod lives;
 mod model;
 mod receiver;

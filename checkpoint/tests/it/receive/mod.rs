@@ -110,7 +110,7 @@ impl Scene {
 
     fn try_start(&self) -> Result<Receiver<Reliable>> {
         let opened = Log::open_with(self.received.store(), small(), self.clock.clone())?;
-        let options = Options::default().block_bytes(300).record_bytes_max(4 << 10).held_bytes_max(4 << 10);
+        let options = Options::default().block_bytes(300).record_bytes_max(4 << 10).held_bytes_max(20 << 10);
         let (home, source) = (Arc::new(self.home.clone()), Reliable::new(self.told.clone()));
         Receiver::start_stepped(opened, home, source, options, self.clock.clone())
     }

@@ -41,8 +41,7 @@ impl Driver {
         let log = Log::open(self.sim.store(), small()).unwrap().start(Position::START).unwrap();
         let journal = Arc::new(Journal::start(log, State::default(), Position::START).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server =
-            receive::serve_with(listener, Arc::new(Reports::to(journal.clone())), options()).unwrap();
+        let server = receive::serve_with(listener, Arc::new(Reports::to(&journal)), options()).unwrap();
         self.proxy.lead_to(server.address());
         *self.lives.lock() = Some((server, journal));
     }

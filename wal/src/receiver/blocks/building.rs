@@ -49,6 +49,12 @@ impl Building {
         self.ranges.len() < RANGES_MAX || self.of.contains_key(&partition)
     }
 
+    /// Whether it has no record of this partition yet.
+    pub(in crate::receiver) fn is_new(&self, partition: u32) -> bool {
+        self.ranges.get(self.last).is_none_or(|range| range.partition != partition)
+            && !self.of.contains_key(&partition)
+    }
+
     /// Takes in a record of a source that numbers them. `from` is the position behind the one before it: where its
     /// range begins, if it is the first one of its partition here.
     pub(in crate::receiver) fn push_numbered(&mut self, place: Place, from: u64, record: &[u8]) {

@@ -55,8 +55,12 @@ const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 48;
 const RANGE_BYTES: usize = 20;
 
-/// What a block takes at most besides its records' bytes: the header, and all ranges that it may have.
-pub(super) const OVERHEAD_BYTES_MAX: usize = HEADER_BYTES + RANGES_MAX * RANGE_BYTES;
+/// The varints before a record, at most: which range, how large a hole, how long.
+const VARINTS_BYTES_MAX: usize = 2 + 10 + 5;
+
+/// What a block takes at most besides the bytes that its options allow for: the header, all ranges that it may have, and
+/// the varints of the record that fills it.
+pub(super) const OVERHEAD_BYTES_MAX: usize = HEADER_BYTES + VARINTS_BYTES_MAX + RANGES_MAX * RANGE_BYTES;
 
 const AT_FORM: usize = 1;
 const AT_RANGES: usize = 2;

@@ -42,6 +42,74 @@ fn a_block_is_cut_when_it_is_full_and_a_larger_record_has_one_of_its_own() {
 }
 
 #[test]
+fn a_log_whose_records_cannot_be_as_long_as_the_blocks_is_refused_before_it_is_touched() {
+    let mut scene = Scene::new();
+    scene.options = scene.options.clone().record_bytes_max(60 << 10);
+    let (before, why) = (scene.sim.names(), scene.try_start().unwrap_err());
+    assert_eq!(why.kind(), Kind::Invalid);
+    let says = why.to_string();
+    assert!(says.contains("record_bytes_max") && says.contains("65536") && says.contains("81985"), "{says}");
+    assert_eq!(scene.sim.names(), before, "nothing was created");
+    // As long as it says is enough.
+    let opened = headwater_wal::Log::open_with(
+        scene.process.store(),
+        super::log_options().record_bytes_max(81_985),
+        scene.clock.clone(),
+    );
+    let receiver = scene.try_start_at(opened.unwrap()).unwrap();
+    settle(&receiver);
+    let _ = receiver.push(0, 0, &vec![1; 60 << 10]).unwrap();
+    settle(&receiver);
+    assert_eq!(scene.safe(0), 1);
+}
+
+#[test]
+fn what_blocks_and_partitions_take_beside_their_records_is_bounded_too() {
+    // Each record is a block of its own; each is of another partition.
+    for (block_bytes, partitions) in [(1, 1), (40_000, u32::MAX)] {
+        let mut scene = Scene::new();
+        scene.options =
+            scene.options.clone().block_bytes(block_bytes).record_bytes_max(1).held_bytes_max(64 << 10);
+        let receiver = scene.start();
+        scene.book().away = u32::MAX;
+        let mut position = 0;
+        while receiver.try_push(position as u32 % partitions, position / u64::from(partitions), &[7]).unwrap()
+            == Pushed::Taken
+        {
+            position += 1;
+            receiver.turn();
+        }
+        let lag = receiver.lag();
+        assert!(lag.bytes <= 64 << 10 && position < 2000, "{position} {lag:?}");
+        scene.book().away = 0;
+        scene.pass(10_000);
+        settle(&receiver);
+        scene.pass(10_000);
+        settle(&receiver);
+        assert_eq!(receiver.lag().bytes, 0);
+    }
+}
+
+#[test]
+fn a_hole_that_is_told_of_while_the_receiver_catches_up_is_not_forgotten() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    scene.book().away = u32::MAX;
+    send(&receiver, 0, 0..2);
+    scene.pass(200);
+    settle(&receiver);
+    drop(receiver);
+    scene.book().away = 0;
+    let receiver = scene.try_start().unwrap();
+    receiver.skip(0, 5);
+    settle(&receiver);
+    send(&receiver, 0, 5..6);
+    scene.pass(200);
+    settle(&receiver);
+    assert_eq!(scene.safe(0), 6);
+}
+
+#[test]
 fn nothing_is_reported_before_it_is_durable_nor_acknowledged_before_it_is_reported() {
     let scene = Scene::new();
     let receiver = scene.start();
@@ -118,6 +186,38 @@ fn a_record_that_does_not_follow_is_refused_unless_the_source_has_a_hole_there()
 }
 
 #[test]
+fn a_hole_between_two_blocks_belongs_to_the_second() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..2);
+    scene.pass(200);
+    settle(&receiver);
+    receiver.skip(0, 5);
+    send(&receiver, 0, 5..6);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "{:?}", receiver.failure());
+    let ranges: Vec<_> =
+        scene.book().taken.iter().map(|block| (block.ranges[0].from, block.ranges[0].to)).collect();
+    assert_eq!((ranges, scene.safe(0)), (vec![(0, 2), (2, 6)], 6));
+}
+
+#[test]
+fn a_source_that_sends_again_what_is_safe_is_told_again() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..3);
+    scene.pass(200);
+    settle(&receiver);
+    assert_eq!(scene.safe(0), 3);
+    // It died, and has forgotten what it was told.
+    scene.source.safe.lock().clear();
+    assert_eq!(receiver.push(0, 1, &record(0, 1)).unwrap(), Pushed::Known);
+    settle(&receiver);
+    assert_eq!((scene.safe(0), scene.book().taken.len()), (3, 1));
+}
+
+#[test]
 fn what_is_held_is_bounded_and_pushing_waits_for_room() {
     let scene = Scene::new();
     let receiver = scene.start();
@@ -126,7 +226,7 @@ fn what_is_held_is_bounded_and_pushing_waits_for_room() {
     while receiver.try_push(0, position, &[7; 100]).unwrap() == Pushed::Taken {
         position += 1;
     }
-    assert!(receiver.lag().bytes <= 4 << 10 && position >= 30, "{:?}", receiver.lag());
+    assert!(receiver.lag().bytes <= 20 << 10 && position >= 30, "{:?}", receiver.lag());
     settle(&receiver);
     assert_eq!(receiver.push(0, position, &[7; 100]).unwrap(), Pushed::NotNow);
     scene.book().away = 0;

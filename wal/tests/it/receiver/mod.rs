@@ -1,11 +1,13 @@
 //! The receiver: what it cuts, reports and acknowledges, in which order, and what is left when anything dies.
 
+mod answers;
 mod blocks;
 mod crashing;
 mod cutting;
 mod pacing;
 mod stopping;
 mod taking_over;
+mod threads;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -214,7 +216,7 @@ impl Scene {
             sim,
             desk,
             source,
-            options: Options::default().block_bytes(300).record_bytes_max(4 << 10).held_bytes_max(4 << 10),
+            options: Options::default().block_bytes(300).record_bytes_max(4 << 10).held_bytes_max(20 << 10),
         }
     }
 
@@ -231,9 +233,13 @@ impl Scene {
     }
 
     pub(crate) fn try_start(&self) -> Result<Receiver<Reliable>> {
+        self.try_start_at(self.open()?)
+    }
+
+    pub(crate) fn try_start_at(&self, opened: Opened) -> Result<Receiver<Reliable>> {
         let source = Reliable::new(self.source.clone());
         let desk = Arc::new(self.desk.clone());
-        Receiver::start_stepped(self.open()?, desk, source, self.options.clone(), self.clock.clone())
+        Receiver::start_stepped(opened, desk, source, self.options.clone(), self.clock.clone())
     }
 
     /// A receiver that has caught up.
