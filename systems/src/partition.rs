@@ -9,7 +9,8 @@
 //! with messages on it), the next consumer is made.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
@@ -17,8 +18,6 @@ use async_nats::jetstream::{Context, Message};
 use futures_util::StreamExt;
 use headwater_wal::receiver::{Acknowledge, End};
 use headwater_wal::{Error, Kind};
-use std::sync::Mutex;
-use std::sync::atomic::Ordering;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -28,8 +27,8 @@ use crate::stream::{self, STREAM};
 /// So long is waited for a message before the caller hears that there is none.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// So long for the server's word that it has heard an acknowledgement.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// So long for the server's word that it has heard an acknowledgement; nothing is reported meanwhile.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A partition, as one process reads it.
 pub(crate) struct Partition {
