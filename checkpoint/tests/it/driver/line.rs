@@ -227,4 +227,8 @@ impl Driver for Line {
             |answer: &Answer| self.answered(std::slice::from_ref(block), std::slice::from_ref(answer));
         self.send(copy, |driver| driver.pass_over(block), answered)
     }
+
+    fn released(&self, log: receiver::ReceiverLog) -> Result<Position> {
+        self.send(|| None, |driver| driver.released(log), |_| {})
+    }
 }
