@@ -95,6 +95,10 @@ impl Driver for Copying {
     fn pass_over(&self, block: &Report) -> headwater::Result<Answer> {
         self.driver.pass_over(block)
     }
+
+    fn released(&self, log: ReceiverLog) -> headwater::Result<Position> {
+        self.driver.released(log)
+    }
 }
 
 impl Copies {

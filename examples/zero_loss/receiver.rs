@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use headwater::checkpoint::receive::Remote;
 use headwater::receiver::{self, Acknowledge, End, Pushed, Receiver, Reliable, Restarts, Source, Unreliable};
-use headwater::{Error, Kind, Log, SystemClock};
+use headwater::{Clock, Error, Kind, Log, SystemClock};
 
 use crate::copies::Copying;
 use crate::options::{Fault, Options, SourceKind};
@@ -31,7 +31,8 @@ pub(crate) fn run(options: &Options, place: &Place, number: u32) -> Result<()> {
     let choices = receiver::Options::default().of(0, number).back_off(Duration::from_millis(5));
     // It cannot start before it has asked the driver, which may be dead at this moment.
     let restarts = Restarts { max: 10, within: Duration::from_secs(60), back_off: Duration::from_millis(10) };
-    let open = || Log::open(store.clone(), headwater::Options::default());
+    // Small segments, so that some of them are done with in half a minute.
+    let open = || Log::open(store.clone(), headwater::Options::default().segment_bytes(256 << 10));
     let clock = SystemClock::default();
     if options.source == SourceKind::Reliable {
         let start = || Receiver::start(open()?, driver.clone(), Reliable::new(line.clone()), choices.clone());
@@ -72,9 +73,13 @@ fn receive<S: Source>(
         let at =
             text.split(' ').nth(1).and_then(|at| at.parse().ok()).ok_or("a record without its number")?;
         known += u64::from(push(&receiver, at, text.as_bytes())? == Pushed::Known);
-        if known > 0 && told.elapsed() > Duration::from_millis(50) {
+        if told.elapsed() > Duration::from_millis(50) {
             tell(&format!("known {known}"));
             (known, told) = (0, Instant::now());
+            // What the driver has recorded to need no more goes. If it is away, later.
+            let removed =
+                receiver.release(SystemClock::default().wall()).map_or(0, |retired| retired.removed);
+            tell(&format!("removed {removed}"));
         }
         record.clear();
     }

@@ -123,6 +123,8 @@ pub(crate) fn end(options: &Options, outcome: &Outcome) {
             digits(outcome.times("output-known"))
         ),
     );
+    let removed = digits(outcome.sum("removed"));
+    row("removed", &format!("{removed} segments of receivers' logs, which nobody needed any more"));
     let most: Vec<_> = proof.most.iter().map(|(word, count)| format!("{word} {}", digits(*count))).collect();
     row("counted", &format!("{} words: {}, …", digits(proof.words), most.join(", ")));
     println!();

@@ -127,8 +127,8 @@ impl Blocks {
             let message = format!("a block is too long bytes={} bytes_max={PAYLOAD_BYTES_MAX}", bytes.len());
             return Err(Error::new(Kind::Invalid, message));
         }
-        let room = self.memory.room(bytes.len())?;
-        let block = Block { crc: crc32c::crc32c(&bytes), bytes };
+        let block = Block::new(bytes);
+        let room = self.memory.room(&block)?;
         room.keep(self.owner, number, block.clone());
         Ok(Ticket(self.placing.put(number, block)))
     }

@@ -24,6 +24,7 @@ mod memory;
 mod peer;
 mod placing;
 mod reading;
+mod spare;
 mod ticket;
 mod wire;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use headwater_wal::{Kind as ErrorKind, Result};
 
 use super::incoming::{Came, Incoming};
-use super::memory::{Block, Memory};
+use super::memory::Memory;
 use super::wire::{Frame, HEADER_BYTES, Header, Kind, damaged, gone, send};
 
 /// So long the rest of a frame may take to come, and an answer to be taken.
@@ -170,14 +170,13 @@ impl Connection<'_> {
     /// Keeps a block if there is room; nothing is allotted for one that there is no room for.
     fn keep(&mut self, incoming: &mut Incoming, header: &Header) -> Result<Header> {
         let bytes = header.payload_bytes as usize;
-        let Ok(room) = self.memory.room(bytes) else {
+        let Ok((room, mut buffer)) = self.memory.buffer(bytes) else {
             incoming.skip(self.stream, bytes)?;
             return Ok(Header::bare(Kind::Full, header.owner, header.number));
         };
-        let mut payload = vec![0; bytes];
-        incoming.payload(self.stream, &mut payload)?;
-        header.verify(&payload)?;
-        room.keep(header.owner, header.number, Block { bytes: payload.into(), crc: header.payload_crc });
+        incoming.payload(self.stream, &mut buffer[..bytes])?;
+        header.verify(&buffer[..bytes])?;
+        room.keep_received(header.owner, header.number, buffer, bytes, header.payload_crc);
         self.kept_bytes += bytes;
         Ok(Header::bare(Kind::Kept, header.owner, header.number))
     }

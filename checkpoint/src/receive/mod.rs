@@ -123,6 +123,11 @@ impl Driver for Reports {
             PassedOver::Early { settled } => Answer::Early(settled),
         })
     }
+
+    fn released(&self, log: receiver::ReceiverLog) -> Result<Position> {
+        let receiver::ReceiverLog { stream, receiver, identity } = log;
+        Ok(self.journal()?.view()?.tracker().retires(ReceiverLog { stream, receiver, identity }))
+    }
 }
 
 /// The block as the journal keeps it.

@@ -136,6 +136,13 @@ impl Driver for Remote {
             reply => self.amiss(&reply),
         }
     }
+
+    fn released(&self, log: ReceiverLog) -> Result<Position> {
+        match self.call(&Call::Released(log))? {
+            Reply::Released(position) => Ok(position),
+            reply => self.amiss(&reply),
+        }
+    }
 }
 
 /// Whether these are answers to so many blocks: one to each, or up to the first one that was not taken.

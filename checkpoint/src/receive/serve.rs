@@ -176,6 +176,7 @@ impl Hall {
             Call::Settled(log) => Reply::Settled(self.driver.settled(*log)?),
             Call::Report(blocks) => Reply::Reported(self.driver.report(blocks)?),
             Call::PassOver(block) => Reply::PassedOver(self.driver.pass_over(block)?),
+            Call::Released(log) => Reply::Released(self.driver.released(*log)?),
         })
     }
 }

@@ -23,11 +23,15 @@
 //!
 //! **3, pass over**: a block.
 //!
+//! **4, released?** as 1.
+//!
 //! **129, settled**: the position, or none (8).
 //!
 //! **130, reported**: how many answers (4, [`BLOCKS_MAX`] at most), zero (4), the answers.
 //!
 //! **131, passed over**: an answer.
+//!
+//! **132, released**: the position below which nothing is needed (8).
 //!
 //! **255, failed**: the error's kind (1), zero (1), how many bytes of text (2, [`TEXT_BYTES_MAX`] at most), zero (4), the
 //! text, as UTF-8. Kinds: 1 closed, 2 damaged, 3 exists, 4 fenced, 5 full, 6 invalid, 7 locked, 8 not there, 9 retired,
@@ -93,6 +97,7 @@ const AT_NUMBER: usize = HEAD_BYTES + 8;
 const SETTLED: u8 = 1;
 const REPORT: u8 = 2;
 const PASS_OVER: u8 = 3;
+const RELEASED: u8 = 4;
 const REPLY: u8 = 128; // with the kind of the call
 const FAILED: u8 = 255;
 
@@ -114,6 +119,8 @@ pub enum Call {
     Report(Vec<Report>),
     /// This block is to be passed over.
     PassOver(Report),
+    /// Below which position of a log is nothing needed?
+    Released(ReceiverLog),
 }
 
 /// What a driver says to it.
@@ -125,6 +132,8 @@ pub enum Reply {
     Reported(Vec<Answer>),
     /// To [`Call::PassOver`].
     PassedOver(Answer),
+    /// To [`Call::Released`].
+    Released(Position),
     /// To any of them.
     Failed(Error),
 }
@@ -150,10 +159,8 @@ impl Call {
     pub fn frame(&self, label: Label) -> Result<Vec<u8>> {
         let mut body = Vec::new();
         let kind = match self {
-            Call::Settled(ReceiverLog { stream, receiver, identity }) => {
-                put_u32(&mut body, *stream);
-                put_u32(&mut body, *receiver);
-                put_u64(&mut body, *identity);
+            Call::Settled(log) => {
+                put_log(&mut body, *log);
                 SETTLED
             }
             Call::Report(blocks) => {
@@ -166,6 +173,10 @@ impl Call {
                 put_block(&mut body, block)?;
                 PASS_OVER
             }
+            Call::Released(log) => {
+                put_log(&mut body, *log);
+                RELEASED
+            }
         };
         Ok(frame(kind, label, &body))
     }
@@ -177,6 +188,7 @@ impl Call {
             SETTLED => log(&mut fields).map(Call::Settled),
             REPORT => many(&mut fields, 1, BLOCK_BYTES, block).map(Call::Report),
             PASS_OVER => block(&mut fields).map(Call::PassOver),
+            RELEASED => log(&mut fields).map(Call::Released),
             _ => return Err(wrong(HEAD_BYTES + 1, &format!("it is no call: kind={kind}"))), // W4
         };
         Ok((label, close(frame, &fields, call)?))
@@ -202,6 +214,10 @@ impl Reply {
                 put_answer(&mut body, answer)?;
                 REPLY + PASS_OVER
             }
+            Reply::Released(position) => {
+                put_position(&mut body, Some(*position));
+                REPLY + RELEASED
+            }
             Reply::Failed(error) => {
                 put_error(&mut body, error);
                 FAILED
@@ -215,11 +231,13 @@ impl Reply {
         const SETTLED_REPLY: u8 = REPLY + SETTLED;
         const REPORT_REPLY: u8 = REPLY + REPORT;
         const PASS_OVER_REPLY: u8 = REPLY + PASS_OVER;
+        const RELEASED_REPLY: u8 = REPLY + RELEASED;
         let (kind, label, mut fields) = open(frame)?;
         let reply = match kind {
             SETTLED_REPLY => fields.position_or_none().map(Reply::Settled),
             REPORT_REPLY => many(&mut fields, 0, ANSWER_BYTES, answer).map(Reply::Reported),
             PASS_OVER_REPLY => answer(&mut fields).map(Reply::PassedOver),
+            RELEASED_REPLY => fields.position().map(Reply::Released),
             FAILED => error(&mut fields).map(Reply::Failed),
             _ => return Err(wrong(HEAD_BYTES + 1, &format!("it is no reply: kind={kind}"))), // W4
         };
@@ -326,6 +344,12 @@ fn many<T>(
     ahead.zeros(4)?; // W6
     *fields = ahead;
     fields.many(count, each, one)
+}
+
+fn put_log(body: &mut Vec<u8>, log: ReceiverLog) {
+    put_u32(body, log.stream);
+    put_u32(body, log.receiver);
+    put_u64(body, log.identity);
 }
 
 fn log(fields: &mut Fields<'_>) -> Option<ReceiverLog> {

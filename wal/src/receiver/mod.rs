@@ -26,6 +26,9 @@
 //!     fn pass_over(&self, _: &Report) -> Result<Answer> {
 //!         Ok(Answer::PassedOver)
 //!     }
+//!     fn released(&self, _: ReceiverLog) -> Result<Position> {
+//!         Ok(Position::START)
+//!     }
 //! }
 //!
 //! /// A source that can send again.
@@ -94,10 +97,10 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use self::core::Core;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, Time};
 use crate::error::{Error, Kind, Result};
 use crate::format::Position;
-use crate::group::{Log, Opened};
+use crate::group::{Log, Opened, Retired};
 use blocks::Place;
 use catch_up::CatchUp;
 pub use driver::{Answer, Driver, End, ReceiverLog, Report};
@@ -264,6 +267,18 @@ impl<S: Source> Receiver<S> {
     /// Its log, for reading and retiring.
     pub fn log(&self) -> &Log {
         &self.core.log
+    }
+
+    /// Removes whole segments of its log that the driver has no need of any more, and that are older than `before` by the
+    /// engine's time. Call it now and then: nothing else removes them.
+    pub fn release(&self, before: Time) -> Result<Retired> {
+        let (driver, of, log) = (&self.core.driver, self.receiver_log(), self.log());
+        let released = driver.released(of)?;
+        // What is not settled is needed, whatever anybody says.
+        let settled = driver.settled(of)?.unwrap_or(Position::START);
+        let range = log.range();
+        let _pin = log.pin(released.min(settled).clamp(range.start, range.end))?;
+        log.retire_before(before)
     }
 
     /// Of a stepped receiver: some of its work; whether there was any.

@@ -43,7 +43,7 @@ impl std::fmt::Display for Fleet {
 impl Fleet {
     pub(crate) fn new(world: &World, line: Line, random: &mut Random) -> Fleet {
         let slots = RECEIVERS.iter().map(|_| None).collect();
-        let readers = [0, 1, random.below(2) as usize];
+        let readers = std::array::from_fn(|_| random.below(2) as usize);
         Fleet { world: world.clone(), line, slots, replaced: Vec::new(), readers }
     }
 
@@ -146,7 +146,7 @@ impl Fleet {
                 }
             }
             Err(error) => {
-                self.world.explained(&error);
+                self.world.explains_a_receiver(&error);
                 self.world.tally.count("receivers' starts that failed");
                 if error.kind() == Kind::Locked {
                     self.world.tally.count("receivers locked out");
@@ -176,7 +176,7 @@ impl Fleet {
                 let Some(mut receiver) = receiver.try_lock() else { continue };
                 for _ in 0..1 + random.below(12) {
                     if random.one_in(3) {
-                        receiver.send(random.below(3) as u32, &mut random);
+                        receiver.send(random.below(u64::from(PARTITIONS)) as u32, &mut random);
                     }
                     receiver.turn();
                 }
@@ -237,7 +237,7 @@ impl Fleet {
         let (mut receiver, line) = (receiver.lock(), self.line.clone());
         let stopped = if random.coin() { line.calm_while(|| receiver.stop()) } else { receiver.stop() };
         if let Err(error) = stopped {
-            self.world.explained(&error);
+            self.world.explains_a_receiver(&error);
             self.world.tally.count("stops that gave up");
         }
     }
@@ -285,18 +285,22 @@ impl Fleet {
         self.line.calm();
         self.make_room();
         self.replaced.drain(..).for_each(|old| old.lock().process.kill());
-        for slot in &mut self.slots {
-            if let Some(ends) = slot.take_if(|receiver| receiver.lock().is_dead() || random.one_in(3)) {
-                ends.lock().process.kill();
+        for (slot, sim) in self.slots.iter_mut().zip(&self.world.received) {
+            if slot.take_if(|receiver| receiver.lock().is_dead() || random.one_in(3)).is_some()
+                || slot.is_none()
+            {
+                sim.process_crash(); // also for who only seems to have ended
             }
         }
     }
 
     /// Every receiver takes what there is, and works until it has nothing more to do. Whether all is settled.
     pub(crate) fn drain(&mut self, random: &mut Random) -> bool {
-        for at in 0..RECEIVERS.len() {
+        for (at, (stream, _)) in RECEIVERS.into_iter().enumerate() {
             self.bury(at);
-            drop(self.slots[at].take_if(|receiver| receiver.lock().is_dead()));
+            if let Some(dead) = self.slots[at].take_if(|receiver| receiver.lock().is_dead()) {
+                dead.lock().process.kill();
+            }
             if self.slots[at].is_none() {
                 let process = self.world.received[at].process();
                 let begun = Reception::begin(&self.world, at, process, &self.line, random.draw());
@@ -314,7 +318,7 @@ impl Fleet {
                     assert!(turns < TURNS_MAX, "a receiver comes to no end: {:?}", receiver.status());
                 }
                 let of = self.partitions(at);
-                let sends = RECEIVERS[at].0 != PLAIN;
+                let sends = stream != PLAIN;
                 if !sends || !of.iter().any(|partition| receiver.send(*partition, random)) {
                     break;
                 }
@@ -343,13 +347,12 @@ impl Fleet {
             let below = released.iter().filter(|(log, _)| *log == name).map(|(_, below)| *below).max();
             let Some(below) = below else { continue };
             let explained = explain(name, receiver.log());
-            let chain = receiver.log().chain();
             receiver.release(below, Time::MAX);
-            let start = receiver.log().range().start;
+            let (start, failed) = (receiver.log().range().start, receiver.log().failure());
             assert_eq!(
                 Some(start),
                 explained,
-                "explained otherwise than done: {name} below={below} {chain:?}"
+                "explained otherwise than done: {name} below={below} {failed:?}"
             );
             let left = receiver.log().chain();
             let left = left.segments().iter().filter(|segment| segment.records > Some(0)).count();

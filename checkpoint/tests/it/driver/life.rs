@@ -101,7 +101,8 @@ impl Life {
         match random.below(24) {
             0..5 => self.allot(random),
             5..12 => self.run(random),
-            12..16 => self.checkpoint(),
+            12..15 => self.checkpoint(None),
+            15 => self.checkpoint(Some(random)),
             16..19 => drop(self.clean(random)),
             19 => self.forget(random),
             20 => self.look(),
@@ -316,14 +317,17 @@ impl Life {
         }
     }
 
-    /// Has a checkpoint written; not before everything below the journal's position is in the application's state.
-    pub(crate) fn checkpoint(&mut self) {
+    /// Has a checkpoint written, of this moment, perhaps after something else has happened; not before everything below the journal's position is in the application's state.
+    pub(crate) fn checkpoint(&mut self, meanwhile: Option<&mut Random>) {
         self.catch_up();
         if !self.behind.is_empty() || self.is_over() {
             return;
         }
         let Some(snapshot) = self.take(self.driver.snapshot()) else { return };
         let saved = Saved { app: self.app.clone(), applied: self.applied.clone() };
+        if let Some(random) = meanwhile {
+            self.allot(random);
+        }
         let model = self.world.model.clone();
         let written = self.driver.checkpoint(snapshot, 100, move |draft| {
             model.lock().checkpoints.insert(draft.id(), saved.clone());
@@ -452,7 +456,7 @@ impl Life {
             self.finish(batch);
         }
         for _ in 0..4 {
-            self.checkpoint();
+            self.checkpoint(None);
         }
         self.driver.journal().log().seal().unwrap();
         self.driver.journal().log().confirm_clock();

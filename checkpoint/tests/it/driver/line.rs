@@ -199,7 +199,7 @@ impl State {
     /// Whom the line leads to now, if anybody.
     fn chosen(&mut self, world: &World) -> Option<Place> {
         let replaced: Vec<_> = self.replaced.iter().filter(|replaced| !replaced.machine.is_dead()).collect();
-        if !self.calm && !replaced.is_empty() && self.random.one_in(5) {
+        if !self.calm && !replaced.is_empty() && self.random.one_in(3) {
             world.tally.count("messages to replaced drivers");
             return Some(replaced[self.random.below(replaced.len() as u64) as usize].clone());
         }
@@ -226,5 +226,9 @@ impl Driver for Line {
         let answered =
             |answer: &Answer| self.answered(std::slice::from_ref(block), std::slice::from_ref(answer));
         self.send(copy, |driver| driver.pass_over(block), answered)
+    }
+
+    fn released(&self, log: receiver::ReceiverLog) -> Result<Position> {
+        self.send(|| None, |driver| driver.released(log), |_| {})
     }
 }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::fleet::Fleet;
 use super::life::{Life, Shared};
 use super::line::Line;
+use super::source::PARTITIONS;
 use super::tally::Tally;
 use super::world::{Machine, World, plan_a_fault};
 
@@ -44,6 +45,7 @@ struct Lives {
     /// Replaced drivers that still run.
     replaced: Vec<Shared>,
     fleet: Fleet,
+    step: u64,
 }
 
 impl Lives {
@@ -53,13 +55,14 @@ impl Lives {
         let line = Line::new(&world, Random::new(random.draw()));
         line.lead_to(&driver);
         let fleet = Fleet::new(&world, line, &mut random);
-        Lives { world, random, driver: Arc::new(Mutex::new(driver)), replaced: Vec::new(), fleet }
+        Lives { world, random, driver: Arc::new(Mutex::new(driver)), replaced: Vec::new(), fleet, step: 0 }
     }
 
     fn live(&mut self) {
         let steps = 80 + self.random.below(220);
         for _ in 0..steps {
             self.step();
+            self.step += 1;
             if self.driver.lock().is_over() {
                 self.come_back();
             }
@@ -105,7 +108,11 @@ impl Lives {
         let mut model = self.world.model.lock();
         let sources = &mut model.sources;
         match self.random.below(8) {
-            0..4 => sources.produce(self.random.below(3) as u32, 1 + self.random.below(6)),
+            0..4 => {
+                // Again and again there is a partition of which nobody has heard.
+                let there = u64::from(PARTITIONS).min(1 + self.step / 20);
+                sources.produce(self.random.below(there) as u32, 1 + self.random.below(6));
+            }
             4 => sources.direct += self.random.below(3),
             _ => {}
         }

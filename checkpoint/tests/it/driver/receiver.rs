@@ -162,8 +162,14 @@ impl Reception {
     /// that has nothing to do does not know it.
     pub(crate) fn is_dead(&self) -> bool {
         let mut pages = Store::list(&self.process, &Name::ROOT).into_iter().flatten();
-        let newest = Log::open(self.process.sim().store(), self.world.receiving_log()).unwrap().survey().epoch();
+        let newest =
+            Log::open(self.process.sim().store(), self.world.receiving_log()).unwrap().survey().epoch();
+<<<<<<< Updated upstream
+        let down = pages.any(|page| page.is_err()) || self.log().failure().is_some();
+        self.doomed || down || newest > self.log().epoch()
+=======
         self.doomed || pages.any(|page| page.is_err()) || newest > self.log().epoch()
+>>>>>>> Stashed changes
     }
 
     /// Everything that was handed in is settled.
@@ -192,13 +198,8 @@ impl Reception {
         if self.log().waits_for_room().is_some() {
             self.world.tally.count("receivers that wait for room");
         }
-        match self.over() {
-            // A driver that is behind has led it to what its heir, or it itself, was removing.
-            Some(error) if error.kind() == Kind::Retired => {
-                self.world.tally.count("catching up overtaken by cleaning")
-            }
-            Some(error) => self.world.explained(&error),
-            None => {}
+        if let Some(error) = self.over() {
+            self.world.explains_a_receiver(&error);
         }
         did
     }
@@ -221,7 +222,7 @@ impl Reception {
             }
             Ok(None) => false,
             Err(error) => {
-                self.world.explained(&error);
+                self.world.explains_a_receiver(&error);
                 false
             }
         }

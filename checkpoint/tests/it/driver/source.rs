@@ -17,7 +17,7 @@ pub(crate) const DIRECT: u32 = 2;
 pub(crate) const STREAMS: u32 = 3;
 
 /// How many partitions the numbered stream has.
-pub(crate) const PARTITIONS: u32 = 3;
+pub(crate) const PARTITIONS: u32 = 6;
 
 /// A record: every one there is has another name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -123,6 +123,15 @@ impl World {
         self.tally.count(format!("told: {:?}", error.kind()));
     }
 
+    /// A receiver that catches up may find its log cleaned meanwhile: by its heir, or by what the newest driver has said
+    /// while one that was replaced has led it back to what is done with.
+    pub(crate) fn explains_a_receiver(&self, error: &Error) {
+        match error.kind() {
+            Kind::Retired => self.tally.count("catching up overtaken by cleaning"),
+            _ => self.explained(error),
+        }
+    }
+
     /// Damages the newest checkpoint, if another one is kept with it that is good.
     pub(crate) fn spoil_the_newest(&self, random: &mut Random) {
         let checkpoints = Checkpoints::open(self.checkpoints.store());

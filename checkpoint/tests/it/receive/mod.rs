@@ -49,6 +49,10 @@ impl Driver for Home {
     fn pass_over(&self, block: &Report) -> Result<Answer> {
         self.reports()?.pass_over(block)
     }
+
+    fn released(&self, log: receiver::ReceiverLog) -> Result<Position> {
+        self.reports()?.released(log)
+    }
 }
 
 /// A source that resends, and what it was told.

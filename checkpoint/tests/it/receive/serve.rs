@@ -56,6 +56,11 @@ impl Driver for Says {
     fn pass_over(&self, _: &Report) -> Result<Answer> {
         Ok(Answer::PassedOver)
     }
+
+    fn released(&self, log: ReceiverLog) -> Result<Position> {
+        assert_eq!(log, LOG);
+        Ok(Position(4096))
+    }
 }
 
 fn listener() -> TcpListener {
@@ -229,6 +234,7 @@ fn more_blocks_than_a_call_has_are_reported_in_several_up_to_the_first_that_is_n
     assert_eq!(*driver.reported.lock(), [64, 64, 64, 16]);
     assert_eq!(remote.report(&[]).unwrap(), []);
     assert_eq!(remote.pass_over(&blocks[0]).unwrap(), Answer::PassedOver);
+    assert_eq!(remote.released(LOG).unwrap(), Position(4096));
 }
 
 #[test]

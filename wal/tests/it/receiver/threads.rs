@@ -92,6 +92,10 @@ impl Driver for Strange {
     fn pass_over(&self, block: &Report) -> Result<Answer> {
         self.scene.pass_over(block)
     }
+
+    fn released(&self, _: ReceiverLog) -> Result<Position> {
+        Ok(Position::START)
+    }
 }
 
 /// The source's side of it.
