@@ -13,7 +13,6 @@ use headwater_wal::receiver::blocks;
 
 use crate::Result;
 use crate::counts::{Counts, SECTION};
-use crate::release;
 use crate::setup::{Setup, log_options, replace};
 use crate::sink::{Output, Published, Sink};
 use crate::stream::PARTITIONS;
@@ -26,8 +25,7 @@ const BATCH_EVERY: Duration = Duration::from_millis(10);
 /// Outputs of so many batches are remembered, at least.
 const REMEMBERED: u64 = 20;
 
-struct Work<'a> {
-    setup: &'a Setup,
+struct Work {
     driver: resume::Driver,
     received: Vec<Reader>,
     sink: Sink,
@@ -47,7 +45,7 @@ pub(crate) fn run(setup: &Setup) -> Result<()> {
     let driver = resumed.driver;
     let received = (0..PARTITIONS).map(|receiver| Reader::open(setup.root().received(0, receiver)?));
     let received = received.collect::<Result<_, _>>()?;
-    let mut work = Work { setup, driver, received, sink: Sink::at(&setup.postgres), counts: resumed.app };
+    let mut work = Work { driver, received, sink: Sink::at(&setup.postgres), counts: resumed.app };
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let server = receive::serve(listener, Arc::new(work.driver.reports()))?;
@@ -73,7 +71,7 @@ pub(crate) fn run(setup: &Setup) -> Result<()> {
     Ok(work.driver.close()?)
 }
 
-impl Work<'_> {
+impl Work {
     /// A batch that the state does not have. If it is finished, all of it was published and recorded.
     fn run_again(&mut self, again: &resume::Again) -> Result<()> {
         if again.standing == Standing::Pending {
@@ -127,9 +125,6 @@ impl Work<'_> {
     fn clean(&self, batch: u64) -> Result<()> {
         self.driver.forget(BatchId(batch.saturating_sub(REMEMBERED)))?;
         let cleaned = self.driver.clean(self.driver.journal().log().now())?;
-        for (log, below) in cleaned.received {
-            release::permit(self.setup, log, below)?;
-        }
         let files = cleaned.journal.map_or(0, |journal| journal.removed);
         Told::Removed { files }.tell();
         Ok(())

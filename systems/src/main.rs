@@ -13,7 +13,6 @@ mod partition;
 mod plan;
 mod publisher;
 mod receiver;
-mod release;
 mod setup;
 mod sink;
 mod stream;

@@ -97,11 +97,6 @@ impl Setup {
     pub(crate) fn address(&self) -> PathBuf {
         self.dir.join("driver.address")
     }
-
-    /// The file in which the driver says what a receiver may remove of its log.
-    pub(crate) fn may_remove(&self, receiver: u32) -> PathBuf {
-        self.dir.join(format!("receiver-{receiver}.may-remove"))
-    }
 }
 
 /// Of the logs: small segments, so that a short run has several of them to remove.
