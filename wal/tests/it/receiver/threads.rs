@@ -243,8 +243,10 @@ fn a_log_that_waits_for_room_does_not_hold_a_stop() {
     scene.sim.set_capacity(Some(0));
     let mut position = 0;
     while receiver.log().waits_for_room().is_none() || receiver.lag().blocks < 100 {
-        let _ = receiver.push(0, position, &record(0, position)).unwrap();
-        position += 1;
+        match receiver.try_push(0, position, &record(0, position)).unwrap() {
+            Pushed::Taken => position += 1,
+            _ => sleep(Duration::from_millis(1)),
+        }
     }
     sleep(Duration::from_millis(20));
     let stopping = receiver.clone();
