@@ -5,6 +5,8 @@
 pub mod checkpointing;
 pub mod reading;
 pub mod receiving;
+pub mod replica;
+pub mod replicating;
 mod writing;
 
 use std::path::{Path, PathBuf};

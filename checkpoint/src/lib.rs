@@ -36,7 +36,7 @@
 //! ```
 //!
 //! Beside checkpoints there are the driver's [`journal`], what brings both back after any end, [`resume`], and how receivers
-//! report, [`receive`].
+//! report, [`receive`]; and a [`sink`] for outputs.
 //!
 //! # What holds
 //!
@@ -78,6 +78,7 @@ pub mod receive;
 pub mod resume;
 mod section;
 mod sections;
+pub mod sink;
 mod sweep;
 mod upload;
 mod writer;

@@ -4,6 +4,7 @@ pub mod checkpoints;
 pub mod codecs;
 mod lay;
 pub mod logs;
+pub mod reports;
 pub mod segments;
 pub mod texts;
 
@@ -214,5 +215,25 @@ mod tests {
     #[test]
     fn checkpoint_folder() {
         run_on_seeds(checkpoints::folder);
+    }
+
+    /// What is said between processes is in no golden file: these are the fields of a report of one block, of answers,
+    /// and of an error.
+    #[test]
+    fn report() {
+        run_on_seeds(reports::report);
+        let block = [&[1, 0, 0, 0, 0, 0, 0, 0][..], &[1; 48], &[0; 20], &[1, 0, 0, 0], &[2; 20]].concat();
+        let answers = [&[1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0][..], &[0xFF; 8], &[5; 12]].concat();
+        let error = [&[4, 0, 5, 0, 0, 0, 0, 0][..], b"where"].concat();
+        for seed in [&block, &answers, &error] {
+            reports::report(seed);
+            for at in 0..seed.len() {
+                for value in [0, 1, 3, 5, 0x7F, 0x80, 0xFF] {
+                    let mut bytes = seed.clone();
+                    bytes[at] = value;
+                    reports::report(&bytes);
+                }
+            }
+        }
     }
 }

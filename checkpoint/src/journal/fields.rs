@@ -5,14 +5,14 @@ use headwater_wal::format::HANDLE_BYTES;
 use headwater_wal::{Handle, Position};
 
 /// What stands for "there is none" where a position may be missing.
-pub(super) const NOWHERE: u64 = u64::MAX;
+pub(crate) const NOWHERE: u64 = u64::MAX;
 
 /// Fields that are read in their order. Everything is `None` from the first one that is not there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    pub(super) fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         Some(bytes)
@@ -24,51 +24,51 @@ impl<'a> Fields<'a> {
         Some(*bytes)
     }
 
-    pub(super) fn u8(&mut self) -> Option<u8> {
+    pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    pub(super) fn u16(&mut self) -> Option<u16> {
+    pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
-    pub(super) fn position(&mut self) -> Option<Position> {
+    pub(crate) fn position(&mut self) -> Option<Position> {
         self.u64().map(Position).filter(|&position| position <= Position::LIMIT)
     }
 
     /// A position that may be missing.
-    pub(super) fn position_or_none(&mut self) -> Option<Option<Position>> {
+    pub(crate) fn position_or_none(&mut self) -> Option<Option<Position>> {
         match Fields(self.0).u64()? {
             NOWHERE => self.u64().map(|_| None),
             _ => self.position().map(Some),
         }
     }
 
-    pub(super) fn handle(&mut self) -> Option<Handle> {
+    pub(crate) fn handle(&mut self) -> Option<Handle> {
         let handle = Handle::from_bytes(self.bytes(HANDLE_BYTES)?).ok()?;
         (handle.position() < Position::LIMIT).then_some(handle)
     }
 
     /// Reserved bytes, which are zero.
-    pub(super) fn zeros(&mut self, len: usize) -> Option<()> {
+    pub(crate) fn zeros(&mut self, len: usize) -> Option<()> {
         self.bytes(len)?.iter().all(|&byte| byte == 0).then_some(())
     }
 
     /// Bytes of the caller's own, copied.
-    pub(super) fn own(&mut self, len: usize) -> Option<Bytes> {
+    pub(crate) fn own(&mut self, len: usize) -> Option<Bytes> {
         self.bytes(len).map(Bytes::copy_from_slice)
     }
 
     /// So many things, each of at least `least` bytes. Room is made only once it is proven that they can be there.
-    pub(super) fn many<T>(
+    pub(crate) fn many<T>(
         &mut self,
         count: usize,
         least: usize,
@@ -84,23 +84,23 @@ impl<'a> Fields<'a> {
         Some(many)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-pub(super) fn put_u16(bytes: &mut Vec<u8>, value: u16) {
+pub(crate) fn put_u16(bytes: &mut Vec<u8>, value: u16) {
     bytes.extend_from_slice(&value.to_le_bytes());
 }
 
-pub(super) fn put_u32(bytes: &mut Vec<u8>, value: u32) {
+pub(crate) fn put_u32(bytes: &mut Vec<u8>, value: u32) {
     bytes.extend_from_slice(&value.to_le_bytes());
 }
 
-pub(super) fn put_u64(bytes: &mut Vec<u8>, value: u64) {
+pub(crate) fn put_u64(bytes: &mut Vec<u8>, value: u64) {
     bytes.extend_from_slice(&value.to_le_bytes());
 }
 
-pub(super) fn put_position(bytes: &mut Vec<u8>, position: Option<Position>) {
+pub(crate) fn put_position(bytes: &mut Vec<u8>, position: Option<Position>) {
     put_u64(bytes, position.map_or(NOWHERE, |position| position.0));
 }

@@ -68,7 +68,7 @@ mod answer;
 mod batch;
 mod block;
 pub mod event;
-mod fields;
+pub(crate) mod fields;
 mod ledger;
 mod made;
 mod need;

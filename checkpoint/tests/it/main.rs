@@ -13,3 +13,4 @@ mod receive;
 mod resume;
 mod sharing;
 mod simulation;
+mod sink;

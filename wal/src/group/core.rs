@@ -407,6 +407,8 @@ impl Core {
             Turn::Idle | Turn::Busy => {
                 Err(Error::new(Kind::Invalid, "a stepped log has nothing to do, and somebody waits"))
             }
+            // Retiring goes next, past what found no room: who waits for it would be gone, and its pin, before it is done.
+            Turn::Full if self.queue.lock().wants_to_retire() => Ok(()),
             Turn::Full => {
                 let full = self.queue.lock().full.clone();
                 Err(full.unwrap_or_else(|| Error::new(Kind::Full, "the disk is full")))

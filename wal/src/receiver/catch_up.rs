@@ -45,10 +45,21 @@ impl std::fmt::Debug for CatchUp {
 impl CatchUp {
     /// From the last block on that is settled, itself included: its number tells whether the next one follows.
     pub(super) fn new(log: &Log, settled: Option<Position>, until: Option<Position>) -> Result<CatchUp> {
-        let replay = match log.replay(settled.unwrap_or(Position::START)) {
-            Err(error) if error.kind() == Kind::Retired => log.replay(Position::START)?,
-            other => other?,
-        };
+        // Nothing is removed from where the last settled block lies on. So a driver that has settled only what lies before
+        // is not the newest one, or no longer what it was; what it misses here, another one has had.
+        let begins = log.range().start;
+        let behind = begins > settled.unwrap_or(Position::START);
+        let survey = log.survey();
+        // A beginning that was damaged, and accepted as lost, is another matter.
+        if behind && survey.damages().is_empty() && survey.lost().is_empty() {
+            let message = format!(
+                "the log begins behind what the driver has settled: the driver was replaced and does not know it, or has \
+                 lost events of its journal: log={:016x} begins={begins} settled={settled:?}",
+                log.identity()
+            );
+            return Err(Error::new(Kind::Unavailable, message));
+        }
+        let replay = log.replay(if behind { Position::START } else { settled.unwrap_or(Position::START) })?;
         let blocks = replay.map(|record| {
             let record = record?;
             let block = record.kind == RECORD_KIND;

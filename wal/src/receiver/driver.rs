@@ -78,4 +78,8 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// [`Early`](Answer::Early). It is durable at the driver when this returns. A partition of which nothing has arrived
     /// begins where it begins in this block, so that none that was cut behind it is taken for the first.
     fn pass_over(&self, block: &Report) -> Result<Answer>;
+
+    /// Below which position of a log nothing is needed any more, by anybody, as the driver has on record;
+    /// [`Position::START`] if it lets nothing go.
+    fn released(&self, log: ReceiverLog) -> Result<Position>;
 }

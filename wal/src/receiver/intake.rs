@@ -63,6 +63,8 @@ struct Partition {
     next: u64,
     /// Everything below is safe at the driver.
     safe: u64,
+    /// Nothing of it came yet, and its end is only what was skipped to first: what the log holds may tell otherwise.
+    assumed: bool,
 }
 
 /// A block that is cut, and not handed to the log yet.
@@ -116,8 +118,6 @@ pub(super) struct Intake {
     held_bytes: usize,
     held_records: u64,
     partitions: BTreeMap<u32, Partition>,
-    /// Holes that were told of before it was known where their partitions stand.
-    skipped: BTreeMap<u32, u64>,
     /// Partitions of which records came again that are safe: their source has not heard of it.
     pub(super) resent: BTreeSet<u32>,
     pub(super) number: u64,
@@ -138,7 +138,6 @@ impl Intake {
             held_bytes: 0,
             held_records: 0,
             partitions: BTreeMap::new(),
-            skipped: BTreeMap::new(),
             resent: BTreeSet::new(),
             number: 0,
             settled,
@@ -235,10 +234,11 @@ impl Intake {
             None => self.open.building.push(record),
             Some(place) => {
                 let position = place.position;
-                let new = Partition { end: position, next: position, safe: 0 };
+                let new = Partition { end: position, next: position, safe: 0, assumed: false };
                 let partition = self.partitions.entry(place.partition).or_insert(new);
                 self.open.building.push_numbered(place, partition.end, record);
                 (partition.end, partition.next) = (position + 1, position + 1);
+                partition.assumed = false;
             }
         }
         self.open.weight += weight;
@@ -249,17 +249,11 @@ impl Intake {
         }
     }
 
-    /// The source has no record of this partition below `to` that was not handed in.
+    /// The source has no record of this partition below `to` that was not handed in. One that is new begins there.
     pub(super) fn skip(&mut self, partition: u32, to: u64) {
-        match self.partitions.get_mut(&partition) {
-            Some(partition) => partition.next = partition.next.max(to),
-            None if self.phase == Phase::CatchingUp => {
-                let skipped = self.skipped.entry(partition).or_default();
-                *skipped = to.max(*skipped);
-            }
-            // The first record of a partition is where it begins.
-            None => {}
-        }
+        let begins = Partition { end: to, next: to, safe: 0, assumed: true };
+        let known = self.partitions.entry(partition).or_insert(begins);
+        known.next = known.next.max(to);
     }
 
     /// Closes the open block, if there is anything in it.
@@ -301,12 +295,11 @@ impl Intake {
 
     /// The driver has everything below this end.
     pub(super) fn is_safe(&mut self, partition: u32, end: u64) {
-        let known = self.partitions.entry(partition).or_insert_with(|| {
-            let skipped = self.skipped.remove(&partition).unwrap_or(0);
-            Partition { end, next: end.max(skipped), safe: end }
-        });
+        let new = Partition { end, next: end, safe: end, assumed: false };
+        let known = self.partitions.entry(partition).or_insert(new);
         known.safe = known.safe.max(end);
-        known.end = known.end.max(end);
+        known.end = if known.assumed { end } else { known.end.max(end) };
+        known.assumed = false;
         known.next = known.next.max(end);
     }
 

@@ -26,6 +26,9 @@
 //!     fn pass_over(&self, _: &Report) -> Result<Answer> {
 //!         Ok(Answer::PassedOver)
 //!     }
+//!     fn released(&self, _: ReceiverLog) -> Result<Position> {
+//!         Ok(Position::START)
+//!     }
 //! }
 //!
 //! /// A source that can send again.
@@ -94,10 +97,10 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use self::core::Core;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, Time};
 use crate::error::{Error, Kind, Result};
 use crate::format::Position;
-use crate::group::{Log, Opened};
+use crate::group::{Log, Opened, Retired};
 use blocks::Place;
 use catch_up::CatchUp;
 pub use driver::{Answer, Driver, End, ReceiverLog, Report};
@@ -266,6 +269,18 @@ impl<S: Source> Receiver<S> {
         &self.core.log
     }
 
+    /// Removes whole segments of its log that the driver has no need of any more, and that are older than `before` by the
+    /// engine's time. Call it now and then: nothing else removes them.
+    pub fn release(&self, before: Time) -> Result<Retired> {
+        let (driver, of, log) = (&self.core.driver, self.receiver_log(), self.log());
+        let released = driver.released(of)?;
+        // What is not settled is needed, whatever anybody says.
+        let settled = driver.settled(of)?.unwrap_or(Position::START);
+        let range = log.range();
+        let _pin = log.pin(released.min(settled).clamp(range.start, range.end))?;
+        log.retire_before(before)
+    }
+
     /// Of a stepped receiver: some of its work; whether there was any.
     #[cfg(feature = "sim")]
     pub fn turn(&self) -> bool {
@@ -376,6 +391,10 @@ impl Receiver<Reliable> {
     /// The source has no record of this partition between what was handed in and `to` that is still to come: its numbers
     /// have a hole, or it was told that they are safe while another receiver had the partition. What is skipped otherwise
     /// is lost: the driver takes it for a hole.
+    ///
+    /// Of a partition that is new to this receiver it says where it begins. A source whose numbers have holes says so
+    /// first, with what it was told to be safe, and skips to the first record that it sends then: or the driver, which has
+    /// everything up to there, would find records missing before that one.
     pub fn skip(&self, partition: u32, to: u64) {
         self.core.intake.lock().skip(partition, to);
     }

@@ -52,7 +52,7 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Puts a whole object: on return it is durable under its name, and it is new.
     ///
-    /// `Exists`: the name is taken, by whatever bytes; it may be this very call's own (an answer that was lost and a
+    /// `Exists`: the name is taken, durably, by whatever bytes; it may be this very call's own (an answer that was lost and a
     /// retry beneath), so who must know reads it back and compares. `Full`: no room, nothing is left behind.
     /// `Unknown`: it may be there, or may yet come.
     fn put(&self, name: &Name, bytes: Bytes) -> Result<()>;

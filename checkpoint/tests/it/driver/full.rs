@@ -169,3 +169,25 @@ fn cleaning_waits_for_nobody_who_waits_for_room() {
     let cleaned = cleaned.expect("cleaning waits for room that only it would make");
     assert_eq!((cleaned.received.len(), cleaned.unrecorded), (1, 1));
 }
+
+#[test]
+fn who_cleans_a_disk_that_is_found_full_just_then_waits_until_it_is_done() {
+    let sim = Sim::growing(1);
+    let log = Log::open(sim.store(), options().log).unwrap().start_stepped(Position::START).unwrap();
+    let blocks: Vec<_> = (0..4)
+        .map(|_| {
+            let handle = log.append(Time(1), "a block").unwrap().wait().unwrap();
+            log.seal().unwrap();
+            handle
+        })
+        .collect();
+    let files: u64 = sim.names().iter().map(|name| sim.read_raw(name).len() as u64).sum();
+    sim.set_capacity(Some(files + sim.reserved()));
+    let waiting = log.append(Time(1), vec![7; 1000]).unwrap();
+    let retired = release(&log, blocks[2].position(), Time::MAX).unwrap();
+    assert!(retired.removed >= 2, "{retired:?}");
+    // Nothing that was pinned goes later, when nobody waits for it any more.
+    sim.set_capacity(None);
+    waiting.wait().unwrap();
+    log.read(&blocks[2]).unwrap();
+}

@@ -2,19 +2,19 @@
 //! and at last a driver on calm media that must find everything.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use headwater_checkpoint::journal::{Added, Block, ReceiverLog};
-use headwater_wal::Kind;
-use headwater_wal::Time;
-use headwater_wal::store::sim::{Cut, Random};
+use headwater_wal::store::sim::Random;
+use headwater_wal::{Kind, Time};
 use parking_lot::Mutex;
 
+use super::fleet::Fleet;
 use super::life::{Life, Shared};
-use super::receiver::Receiver;
-use super::source::{Content, PARTITIONS};
+use super::line::Line;
+use super::source::PARTITIONS;
 use super::tally::Tally;
-use super::world::{Machine, RECEIVERS, World, plan_a_fault};
+use super::world::{Machine, World, plan_a_fault};
 
 /// Runs the life of this seed.
 pub(crate) fn run(seed: u64, tally: &Tally) {
@@ -44,27 +44,25 @@ struct Lives {
     driver: Shared,
     /// Replaced drivers that still run.
     replaced: Vec<Shared>,
-    receivers: Vec<Option<Receiver>>,
-    /// Which receiver reads each partition.
-    readers: [usize; PARTITIONS as usize],
-    /// Reports that are still under way, and what they will tell the source.
-    late: Vec<(Block, Content)>,
+    fleet: Fleet,
+    step: u64,
 }
 
 impl Lives {
     fn new(world: World, mut random: Random) -> Lives {
         let driver =
             Life::begin(&world, Machine::new(&world)).expect("nothing is there, and nothing is wrong");
-        let readers = [0, 1, random.below(2) as usize];
-        let receivers = RECEIVERS.iter().map(|_| None).collect();
-        let driver = Arc::new(Mutex::new(driver));
-        Lives { world, random, driver, replaced: Vec::new(), receivers, readers, late: Vec::new() }
+        let line = Line::new(&world, Random::new(random.draw()));
+        line.lead_to(&driver);
+        let fleet = Fleet::new(&world, line, &mut random);
+        Lives { world, random, driver: Arc::new(Mutex::new(driver)), replaced: Vec::new(), fleet, step: 0 }
     }
 
     fn live(&mut self) {
-        let steps = 60 + self.random.below(140);
+        let steps = 80 + self.random.below(220);
         for _ in 0..steps {
             self.step();
+            self.step += 1;
             if self.driver.lock().is_over() {
                 self.come_back();
             }
@@ -78,19 +76,22 @@ impl Lives {
         if self.random.one_in(12) {
             self.trouble();
         }
-        match self.random.below(30) {
-            0..14 => self.driver.clone().lock().step(&mut self.random),
-            14..23 => self.receive(),
-            23..25 => self.release(),
-            25 => self.late_report(),
-            26 => self.replaced_goes_on(),
-            27 => self.world.calm(),
-            28 => match self.random.below(4) {
-                0 => self.receiver_dies(),
-                1 => self.driver_dies(),
+        match self.random.below(40) {
+            0..12 => self.driver.clone().lock().step(&mut self.random),
+            12..29 => self.fleet.step(&mut self.random),
+            29..31 => self.fleet.release(&mut self.random),
+            31 => self.fleet.line.something_arrives(),
+            32 => self.replaced_goes_on(),
+            33..35 => self.fleet.replaced_goes_on(&mut self.random),
+            35 => self.world.calm(),
+            36 => match self.random.below(4) {
+                0 | 1 => self.driver_dies(),
                 2 => self.replace(),
-                _ => self.rebalance(),
+                _ => self.fleet.rebalance(&mut self.random),
             },
+            37 => self.fleet.one_ends(&mut self.random),
+            38 if self.random.one_in(4) => self.fleet.fill(&mut self.random),
+            38 => self.fleet.make_room(),
             _ => self.something_lands(),
         }
     }
@@ -107,8 +108,11 @@ impl Lives {
         let mut model = self.world.model.lock();
         let sources = &mut model.sources;
         match self.random.below(8) {
-            0..3 => sources.numbered[self.random.below(3) as usize].0 += 1 + self.random.below(4),
-            3 => sources.plain += 1 + self.random.below(2),
+            0..4 => {
+                // Again and again there is a partition of which nobody has heard.
+                let there = u64::from(PARTITIONS).min(1 + self.step / 20);
+                sources.produce(self.random.below(there) as u32, 1 + self.random.below(6));
+            }
             4 => sources.direct += self.random.below(3),
             _ => {}
         }
@@ -118,114 +122,12 @@ impl Lives {
     fn trouble(&mut self) {
         let machine = self.driver.lock().machine.clone();
         let (world, random) = (&self.world, &mut self.random);
-        match random.below(7) {
+        match random.below(8) {
             0 | 1 => plan_a_fault(&world.journal, &machine.journal, world.growing, random, 12),
             2 | 3 => plan_a_fault(&world.checkpoints, &machine.checkpoints, world.growing, random, 12),
-            4 => {
-                if let Some(receiver) = &self.receivers[random.below(3) as usize] {
-                    receiver.trouble(random);
-                }
-            }
+            4 | 5 => self.fleet.trouble(random),
             _ => machine.crash_soon(world, random, 30),
         }
-    }
-
-    /// A receiver does something; it is started first if it is not there.
-    fn receive(&mut self) {
-        let at = self.random.below(3) as usize;
-        let mut driver = self.driver.lock();
-        if driver.is_over() {
-            return;
-        }
-        if self.receivers[at].as_ref().is_some_and(|receiver| receiver.over.is_some()) {
-            self.receivers[at] = None;
-        }
-        let Some(receiver) = &mut self.receivers[at] else {
-            let process = self.world.received[at].process();
-            match Receiver::begin(&self.world, at, process, &mut driver) {
-                Ok(receiver) => self.receivers[at] = receiver,
-                Err(error) => self.world.explained(&error),
-            }
-            return;
-        };
-        match self.random.below(9) {
-            0..4 => {
-                let owned: Vec<u32> = (0..PARTITIONS).filter(|of| self.readers[*of as usize] == at).collect();
-                receiver.cut(&mut self.random, &owned, &mut driver);
-            }
-            4..8 => {
-                if let Some(block) = receiver.report(&mut self.random, &mut driver, true)
-                    && let Some(content) = receiver.content(&block)
-                {
-                    self.late.push((block, content));
-                }
-            }
-            _ => {
-                let sealed = receiver.log.seal();
-                if let Err(error) = sealed {
-                    self.world.explained(&error);
-                    receiver.over = Some(error);
-                }
-            }
-        }
-    }
-
-    /// A report comes late: its receiver is perhaps replaced, and tells the source what it is told.
-    fn late_report(&mut self) {
-        if self.late.is_empty() {
-            return;
-        }
-        let (block, content) = self.late.swap_remove(self.random.below(self.late.len() as u64) as usize);
-        let mut driver = self.driver.lock();
-        if driver.is_over() {
-            return;
-        }
-        if let Some(Added::Now | Added::Already) = driver.add(&block) {
-            let mut model = self.world.model.lock();
-            model.settled(&block);
-            model.sources.acknowledge(&content);
-            self.world.tally.count("late reports");
-        }
-    }
-
-    /// Receivers remove what they were told they may, now or later.
-    fn release(&mut self) {
-        let released = std::mem::take(&mut self.world.model.lock().released);
-        for (log, below) in released {
-            let receiver = self.receivers.iter_mut().flatten().find(|receiver| receiver.name() == log);
-            match receiver {
-                Some(receiver) if receiver.over.is_none() && !self.random.one_in(5) => {
-                    receiver.release(below, Time::MAX);
-                }
-                _ => self.world.model.lock().released.push((log, below)),
-            }
-        }
-    }
-
-    fn receiver_dies(&mut self) {
-        let at = self.random.below(3) as usize;
-        let Some(receiver) = self.receivers[at].take() else { return };
-        match self.random.below(3) {
-            0 => drop(receiver), // it ends in order
-            1 => {
-                receiver.process.kill();
-                self.world.tally.count("receivers killed");
-            }
-            _ => {
-                self.world.received[at].power_cut_as(Cut::Seeded);
-                self.world.tally.count("receivers' power cut");
-                let machine = self.driver.lock().machine.clone();
-                machine.kill();
-            }
-        }
-        self.world.tally.count("takeovers");
-    }
-
-    fn rebalance(&mut self) {
-        let partition = self.random.below(3) as usize;
-        self.readers[partition] = 1 - self.readers[partition];
-        self.receivers.iter_mut().flatten().for_each(Receiver::forget_cursors);
-        self.world.tally.count("partitions moved");
     }
 
     fn driver_dies(&mut self) {
@@ -315,8 +217,12 @@ impl Lives {
             if let Some(beside) = beside.filter(|_| random.coin()) {
                 self.visit(&machine, beside);
             }
-            if let Some(begun) = self.try_to_begin(machine) {
-                self.driver = Arc::new(Mutex::new(begun));
+            let medium = if self.random.coin() { &machine.journal } else { &machine.checkpoints };
+            let starts = self.fleet.visit_a_driver(medium, &mut self.random);
+            let begun = self.try_to_begin(machine);
+            starts.store(false, Ordering::Relaxed);
+            if let Some(begun) = begun {
+                self.has_come_back(begun);
                 return;
             }
             self.world.tally.count("comings back that failed");
@@ -324,6 +230,11 @@ impl Lives {
         self.world.calm();
         let machine = Machine::new(&self.world);
         let begun = self.try_to_begin(machine).expect("calm media, and the driver does not come back");
+        self.has_come_back(begun);
+    }
+
+    fn has_come_back(&mut self, begun: Life) {
+        self.fleet.line.lead_to(&begun);
         self.driver = Arc::new(Mutex::new(begun));
     }
 
@@ -333,7 +244,7 @@ impl Lives {
         let (beside, mut random) = (beside.clone(), Random::new(self.random.draw()));
         let tally = self.world.tally.clone();
         medium.before_operation(1 + self.random.below(25), move || {
-            let mut beside = beside.lock();
+            let Some(mut beside) = beside.try_lock() else { return };
             for _ in 0..1 + random.below(4) {
                 beside.step(&mut random);
             }
@@ -357,7 +268,7 @@ impl Lives {
         self.world.calm();
         self.replaced.drain(..).for_each(|old| old.lock().machine.kill());
         self.driver.lock().machine.kill();
-        self.receivers.iter_mut().for_each(|receiver| drop(receiver.take()));
+        self.fleet.calm_down(&mut self.random);
         if self.random.coin() {
             self.world.land_all();
         }
@@ -366,8 +277,13 @@ impl Lives {
         let driver = self.driver.clone();
         let mut driver = driver.lock();
         for round in 0.. {
-            assert!(round < 100, "receivers come to no end: {:?}", self.world.model.lock().sources);
-            if self.everything_is_received(&mut driver) {
+            assert!(
+                round < 100,
+                "receivers come to no end: {:?} {}",
+                self.world.model.lock().sources,
+                self.fleet
+            );
+            if self.fleet.drain(&mut self.random) && self.world.model.lock().sources.is_done() {
                 break;
             }
             // Whoever finds no room for its report waits for batches to finish.
@@ -377,6 +293,7 @@ impl Lives {
         assert!(driver.over.is_none() && driver.has_all_done(), "on calm media: {:?}", driver.over);
         self.world.model.lock().check_all(driver.app());
         self.little_is_left(&mut driver);
+        self.fleet.stop_all();
         let app = driver.app().clone();
         driver.machine.kill();
         drop(driver);
@@ -388,46 +305,15 @@ impl Lives {
 
     fn come_back_calmly(&mut self) {
         let begun = self.try_to_begin(Machine::new(&self.world));
-        self.driver = Arc::new(Mutex::new(begun.expect("calm media, and the driver does not come back")));
-    }
-
-    fn everything_is_received(&mut self, driver: &mut Life) -> bool {
-        for at in 0..RECEIVERS.len() {
-            if self.receivers[at].is_none() {
-                let process = self.world.received[at].process();
-                let begun = Receiver::begin(&self.world, at, process, driver);
-                self.receivers[at] = begun.expect("a calm medium");
-            }
-            let receiver = self.receivers[at].as_mut().expect("it was started");
-            let owned: Vec<u32> = (0..PARTITIONS).filter(|of| self.readers[*of as usize] == at).collect();
-            receiver.forget_cursors();
-            receiver.cut(&mut self.random, &owned, driver);
-            for _ in 0..50 {
-                let _ = receiver.report(&mut self.random, driver, false);
-            }
-            assert!(receiver.over.is_none(), "a calm medium: {:?}", receiver.over);
-        }
-        let reported = self.receivers.iter().flatten().all(Receiver::has_all_reported);
-        reported && self.world.model.lock().sources.is_done()
+        self.has_come_back(begun.expect("calm media, and the driver does not come back"));
     }
 
     /// With everything done and saved, cleaning leaves little.
     fn little_is_left(&mut self, driver: &mut Life) {
-        self.receivers.iter().flatten().for_each(|receiver| receiver.log.seal().unwrap());
-        self.receivers.iter().flatten().for_each(|receiver| receiver.log.confirm_clock());
+        self.fleet.seal_all();
         driver.complete();
-        let released: Vec<(ReceiverLog, _)> = std::mem::take(&mut self.world.model.lock().released);
-        for receiver in self.receivers.iter_mut().flatten() {
-            let name = receiver.name();
-            let below = released.iter().filter(|(log, _)| *log == name).map(|(_, below)| *below).max();
-            let explained = driver.explained_of(name, &receiver.log, Time::MAX);
-            let Some(below) = below else { continue };
-            receiver.release(below, Time::MAX);
-            assert_eq!(Some(receiver.log.range().start), explained, "explained otherwise than done");
-            let left =
-                receiver.log.chain().segments().iter().filter(|segment| segment.records > Some(0)).count();
-            assert!(left <= 1, "a receiver's log keeps what nobody needs: segments={left}");
-        }
+        let released = std::mem::take(&mut self.world.model.lock().released);
+        self.fleet.release_all(&released, |name, log| driver.explained_of(name, log, Time::MAX));
         self.world.checkpoints_are_swept(driver);
         let journal = driver.driver.journal().log().chain().segments().len();
         assert!(journal <= 40, "the journal keeps what nobody needs: segments={journal}");

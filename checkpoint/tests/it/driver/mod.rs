@@ -1,7 +1,9 @@
 //! Whole drivers on simulated media, held against what their sources sent and their callers were told.
 
+mod fleet;
 mod full;
 mod life;
+mod line;
 mod lives;
 mod model;
 mod receiver;
@@ -35,14 +37,18 @@ fn each_seed(run: impl Fn(u64, &Tally), met: &[&str]) {
 #[test]
 fn nothing_is_lost_and_nothing_comes_twice_whatever_befalls_a_driver_its_receivers_and_their_media() {
     let met = [
-        "answers to reports lost",
+        "acknowledgements lost",
+        "acknowledgements told twice",
+        "answers lost",
         "batches again: finished",
         "batches again: pending",
         "batches forgotten",
         "batches given up",
         "batches that failed",
-        "blocks added already",
         "blocks found at takeover",
+        "blocks passed over",
+        "blocks refused",
+        "blocks taken",
         "checkpoints that failed",
         "cleanings",
         "cleanings suspended",
@@ -82,22 +88,39 @@ fn nothing_is_lost_and_nothing_comes_twice_whatever_befalls_a_driver_its_receive
         "drivers restored",
         "explained as done",
         "fall-backs",
-        "late reports",
+        "messages lost",
+        "messages that arrived once more",
+        "messages to nobody",
+        "messages to replaced drivers",
         "newest checkpoints damaged",
         "partitions moved",
         "power cuts at an operation",
-        "reads of blocks that failed",
+        "pushed: Known",
+        "pushed: NotNow",
+        "pushed: Taken",
+        "receivers at work within a driver's coming back",
+        "receivers at work within their heir's start",
         "receivers killed",
+        "receivers locked out",
+        "receivers replaced while they lived",
+        "receivers stopped in order",
+        "receivers that died at an operation",
+        "receivers that wait for room",
+        "receivers' disks full",
         "receivers' power cut",
+        "receivers' power cut at an operation",
+        "receivers' starts that failed",
         "replaced drivers told",
+        "replaced receivers that clean",
+        "replaced receivers that went on",
+        "replaced receivers told",
         "reports that came early",
         "reports that found no room",
         "requests that came late",
-        "resends cut anew",
         "segments of receivers removed",
         "segments of the journal removed",
         "speculative attempts",
-        "takeovers",
+        "stops that gave up",
         "told: Fenced",
         "told: Full",
         "told: Unknown",

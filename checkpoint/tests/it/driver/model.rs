@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_checkpoint::Id;
 use headwater_checkpoint::journal::{
-    Allotment, BatchId, Block, DirectRange, OutputId, ReceiverLog, Standing, State,
+    Allotment, BatchId, Block, DirectRange, OutputId, ReceiverLog, Standing, State, Tracker,
 };
 use headwater_wal::Position;
 
-use super::source::{DIRECT, Item, NUMBERED, PARTITIONS, PLAIN, STREAMS, Sources};
+use super::source::{DIRECT, Item, NUMBERED, PARTITIONS, STREAMS, Sources, exists};
 
 /// How many outputs a batch has.
 pub(crate) const OUTPUTS: u32 = 2;
@@ -30,6 +30,10 @@ pub(crate) struct Model {
     pub(crate) spoiled: BTreeSet<Id>,
     /// Up to where blocks of receivers' logs are settled, as somebody was told.
     settled: BTreeMap<ReceiverLog, Position>,
+    /// Up to where each numbered partition has arrived, as some driver has answered.
+    arrived: BTreeMap<u32, u64>,
+    /// Up to where something was acknowledged in each receiver's log, whoever wrote it.
+    pub(crate) logged: BTreeMap<usize, Position>,
     /// What receivers may remove, as somebody was told.
     pub(crate) released: Vec<(ReceiverLog, Position)>,
 }
@@ -168,10 +172,50 @@ impl Model {
         assert_eq!(before, how, "a batch has ended in two ways: batch={batch}");
     }
 
-    /// Somebody was told that a block is settled.
-    pub(crate) fn settled(&mut self, block: &Block) {
-        let settled = self.settled.entry(block.log()).or_insert(block.position());
-        *settled = block.position().max(*settled);
+    /// A driver has said that a log is settled up to here.
+    pub(crate) fn settled(&mut self, log: ReceiverLog, position: Position) {
+        let settled = self.settled.entry(log).or_insert(position);
+        *settled = position.max(*settled);
+    }
+
+    /// A driver has these logs settled, whoever was told.
+    pub(crate) fn knows(&mut self, tracker: &Tracker) {
+        for log in tracker.logs() {
+            tracker.settled(log).into_iter().for_each(|settled| self.settled(log, settled));
+        }
+    }
+
+    /// A driver has said that it has a partition up to here.
+    pub(crate) fn arrived(&mut self, partition: u32, end: u64) {
+        let arrived = self.arrived.entry(partition).or_default();
+        *arrived = end.max(*arrived);
+    }
+
+    /// A receiver tells its source what is safe: nothing is that no driver has answered for.
+    pub(crate) fn acknowledged(&mut self, partition: u32, end: u64) {
+        let arrived = self.arrived.get(&partition).copied().unwrap_or(0);
+        assert!(
+            end <= arrived,
+            "acknowledged and not reported: partition={partition} end={end} arrived={arrived}"
+        );
+        let (_, acked) = &mut self.sources.numbered[partition as usize];
+        *acked = end.max(*acked);
+    }
+
+    /// A receiver's log begins here now: nothing that is needed lies before.
+    pub(crate) fn removed(&self, log: ReceiverLog, start: Position) {
+        let settled = self.settled.get(&log).map_or(Position::START, |settled| settled.plus(1));
+        assert!(start <= settled, "removed before it was reported: {log} start={start} settled={settled}");
+        let pending =
+            self.batches.iter().filter(|(_, known)| known.ended.is_none() && known.tried.is_empty());
+        for (batch, known) in pending {
+            let mut blocks = known.input.blocks.iter().filter(|block| block.log() == log);
+            let gone = blocks.find(|block| block.position() < start);
+            assert!(
+                gone.is_none(),
+                "removed and needed by an unfinished batch: batch={batch} {gone:?} start={start}"
+            );
+        }
     }
 
     /// A driver's states know everything that anybody was told, and nothing else.
@@ -209,6 +253,7 @@ impl Model {
         for (log, position) in &self.settled {
             assert!(tracker.settled(*log) >= Some(*position), "a settled block is not: {log} {position}");
         }
+        self.knows(tracker);
         for partition in 0..PARTITIONS {
             let end = tracker.end(NUMBERED, partition).end.unwrap_or(0);
             let acked = self.sources.numbered[partition as usize].1;
@@ -240,7 +285,7 @@ impl Model {
         }
         once.push((DIRECT, 0, self.sources.direct));
         for (stream, partition, produced) in once {
-            for number in 0..produced {
+            for number in (0..produced).filter(|number| stream != NUMBERED || exists(partition, *number)) {
                 let item = Item { stream, partition, number };
                 let (taken, out) = (taken.get(&item).copied(), out.get(&item).copied());
                 assert_eq!(taken, Some(1), "not in exactly one batch: {item:?}");
@@ -248,10 +293,24 @@ impl Model {
                 assert!(out == Some(1) || lost_on_purpose, "not exactly once in the sinks: {item:?} {out:?}");
             }
         }
-        for &number in &self.sources.plain_acked {
-            let item = Item { stream: PLAIN, partition: 0, number };
-            assert!(taken.contains_key(&item), "acknowledged, and in no batch: {item:?}");
+        for &number in &self.sources.plain_safe {
+            let item = Item::plain(number);
+            assert!(taken.contains_key(&item), "it was durable, and is in no batch: {item:?}");
             assert!(out.contains_key(&item) || given_up.contains(&item), "in no sink: {item:?}");
+        }
+        self.check_order();
+    }
+
+    /// Batches have the records of a partition in their order, of each receiver's log.
+    fn check_order(&self) {
+        let mut last: BTreeMap<(ReceiverLog, u32), u64> = BTreeMap::new();
+        for (batch, known) in &self.batches {
+            for block in &known.input.blocks {
+                for range in &block.ranges {
+                    let before = last.insert((block.log(), range.partition), range.to).unwrap_or(0);
+                    assert!(before <= range.from, "out of order: batch={batch} {block:?} before={before}");
+                }
+            }
         }
     }
 }

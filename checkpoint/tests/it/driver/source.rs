@@ -1,11 +1,12 @@
-//! Where records come from, and how a block of them is written down.
+//! Where records come from, and what they look like.
 //!
-//! A source keeps what was not acknowledged and sends it again to whoever asks. One with numbered positions is
-//! acknowledged up to a position; one without them record by record.
+//! A numbered source keeps what was not acknowledged and sends it again to whoever asks. A plain one has no numbers that
+//! anybody is told, and sends each record once.
 
 use std::collections::BTreeSet;
 
 use headwater_checkpoint::journal::SourceRange;
+use headwater_wal::receiver::blocks;
 
 /// The stream whose records have numbered positions and come by receivers.
 pub(crate) const NUMBERED: u32 = 0;
@@ -16,7 +17,7 @@ pub(crate) const DIRECT: u32 = 2;
 pub(crate) const STREAMS: u32 = 3;
 
 /// How many partitions the numbered stream has.
-pub(crate) const PARTITIONS: u32 = 3;
+pub(crate) const PARTITIONS: u32 = 6;
 
 /// A record: every one there is has another name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,102 +28,81 @@ pub(crate) struct Item {
 }
 
 impl Item {
+    pub(crate) fn numbered(partition: u32, number: u64) -> Item {
+        Item { stream: NUMBERED, partition, number }
+    }
+
+    pub(crate) fn plain(number: u64) -> Item {
+        Item { stream: PLAIN, partition: 0, number }
+    }
+
     /// What it is worth in a sum.
     pub(crate) fn value(self) -> u64 {
         self.number * 7 + u64::from(self.partition) * 3 + 1
+    }
+
+    /// The record as it is handed in: its name, and by it so much more.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        let Item { stream, partition, number } = self;
+        let more = "-".repeat(((number * 7 + u64::from(partition)) % 40) as usize);
+        format!("{stream}/{partition}/{number}/{more}").into_bytes()
+    }
+
+    fn parse(bytes: &[u8]) -> Item {
+        let text = std::str::from_utf8(bytes).expect("a record is text");
+        let mut numbers = text.split('/').map(|part| part.parse().unwrap_or(u64::MAX));
+        let mut next = || numbers.next().expect("a record names itself");
+        let item = Item { stream: next() as u32, partition: next() as u32, number: next() };
+        assert_eq!(item.bytes(), bytes, "a record reads otherwise than it was sent");
+        item
     }
 }
 
 /// What sources have sent and were told.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    /// Of each numbered partition: how many records there are, and up to where they are acknowledged.
+    /// Of each numbered partition: where the records end that there are, and up to where they are acknowledged.
     pub(crate) numbered: [(u64, u64); PARTITIONS as usize],
     pub(crate) plain: u64,
-    pub(crate) plain_acked: BTreeSet<u64>,
+    /// Those of the plain source that were durable in a log, or handed to a receiver that stopped in order.
+    pub(crate) plain_safe: BTreeSet<u64>,
     pub(crate) direct: u64,
 }
 
 impl Sources {
-    /// What the plain source sends again: the oldest that it was not told of, so many at most, from a number on.
-    pub(crate) fn plain_from(&self, from: u64, count: usize) -> Vec<u64> {
-        (from..self.plain).filter(|number| !self.plain_acked.contains(number)).take(count).collect()
-    }
-
-    /// Somebody was told that a block is safe.
-    pub(crate) fn acknowledge(&mut self, content: &Content) {
-        match content {
-            Content::Numbered(ranges) => {
-                for range in ranges {
-                    let (_, acked) = &mut self.numbered[range.partition as usize];
-                    *acked = range.to.max(*acked);
-                }
-            }
-            Content::Plain(numbers) => self.plain_acked.extend(numbers),
+    /// A numbered source has so many records more.
+    pub(crate) fn produce(&mut self, partition: u32, count: u64) {
+        let (end, _) = &mut self.numbered[partition as usize];
+        *end += count;
+        while !exists(partition, *end - 1) {
+            *end += 1;
         }
     }
 
     pub(crate) fn is_done(&self) -> bool {
         self.numbered.iter().all(|(produced, acked)| produced == acked)
-            && self.plain_acked.len() as u64 == self.plain
     }
 }
 
-/// What a block holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    Numbered(Vec<SourceRange>),
-    Plain(Vec<u64>),
+/// Whether a numbered source has a record of this number: one partition's numbers have holes.
+pub(crate) fn exists(partition: u32, number: u64) -> bool {
+    partition != 2 || number % 5 < 3
 }
 
-impl Content {
-    /// As its receiver logs it, and so much beside it.
-    pub(crate) fn payload(&self, padding: usize) -> String {
-        let body = match self {
-            Content::Numbered(ranges) => {
-                let range = |range: &SourceRange| format!("{}:{}:{}", range.partition, range.from, range.to);
-                format!("n {}", ranges.iter().map(range).collect::<Vec<_>>().join(","))
-            }
-            Content::Plain(numbers) => {
-                format!("p {}", numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(","))
-            }
-        };
-        format!("{body} {}", "x".repeat(padding))
-    }
-
-    pub(crate) fn parse(payload: &[u8]) -> Content {
-        let text = std::str::from_utf8(payload).expect("a payload is text");
-        let mut words = text.split(' ');
-        let kind = words.next();
-        let parts = words.next().expect("it has a body").split(',');
-        if kind == Some("p") {
-            return Content::Plain(parts.map(|number| number.parse().expect("a number")).collect());
-        }
-        let range = |part: &str| {
-            let numbers: Vec<u64> = part.split(':').map(|number| number.parse().expect("a number")).collect();
-            SourceRange { partition: numbers[0] as u32, from: numbers[1], to: numbers[2] }
-        };
-        Content::Numbered(parts.map(range).collect())
-    }
-
-    pub(crate) fn ranges(&self) -> Vec<SourceRange> {
-        match self {
-            Content::Numbered(ranges) => ranges.clone(),
-            Content::Plain(_) => Vec::new(),
-        }
-    }
-
-    pub(crate) fn items(&self) -> Vec<Item> {
-        match self {
-            Content::Numbered(ranges) => ranges.iter().flat_map(|range| items(NUMBERED, *range)).collect(),
-            Content::Plain(numbers) => {
-                numbers.iter().map(|&number| Item { stream: PLAIN, partition: 0, number }).collect()
-            }
-        }
-    }
+/// The records of a range of the direct stream.
+pub(crate) fn direct(range: SourceRange) -> impl Iterator<Item = Item> {
+    (range.from..range.to).map(move |number| Item { stream: DIRECT, partition: range.partition, number })
 }
 
-/// The records of a range.
-pub(crate) fn items(stream: u32, range: SourceRange) -> impl Iterator<Item = Item> {
-    (range.from..range.to).map(move |number| Item { stream, partition: range.partition, number })
+/// What a block of a receiver holds, in its order.
+pub(crate) fn items(payload: &[u8]) -> Vec<Item> {
+    let mut items = Vec::new();
+    for record in blocks::records(payload).expect("a receiver's block") {
+        let record = record.expect("a record of it");
+        let item = Item::parse(record.bytes);
+        let place = record.place.map(|place| Item::numbered(place.partition, place.position));
+        assert_eq!(place.unwrap_or(Item::plain(item.number)), item, "a record lies in another one's place");
+        items.push(item);
+    }
+    items
 }

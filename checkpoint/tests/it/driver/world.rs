@@ -7,7 +7,7 @@ use std::time::Duration;
 use headwater_checkpoint::resume;
 use headwater_checkpoint::{Checkpoints, Content, Held, Id};
 use headwater_wal::store::sim::{Cut, Fault, Op, Process, Random, Sim, SimClock, When};
-use headwater_wal::{Compression, Error, Kind, Options, Reader};
+use headwater_wal::{Compression, Error, Kind, Options, Reader, receiver};
 use parking_lot::Mutex;
 
 use super::life::Life;
@@ -18,6 +18,11 @@ use super::tally::Tally;
 /// Receivers, by stream and their number in it.
 pub(crate) const RECEIVERS: [(u32, u32); 3] = [(NUMBERED, 0), (NUMBERED, 1), (PLAIN, 0)];
 
+/// Which of them it is.
+pub(crate) fn receiver_at(stream: u32, receiver: u32) -> usize {
+    RECEIVERS.iter().position(|name| *name == (stream, receiver)).expect("a receiver")
+}
+
 /// Everything that outlives whoever uses it. Clones are the same world.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
@@ -27,6 +32,7 @@ pub(crate) struct World {
     pub(crate) growing: bool,
     pub(crate) log: Options,
     pub(crate) saving: headwater_checkpoint::Options,
+    pub(crate) receiving: receiver::Options,
     pub(crate) pending_bytes_max: u64,
     pub(crate) clock: Arc<SimClock>,
     pub(crate) model: Arc<Mutex<Model>>,
@@ -60,6 +66,11 @@ impl World {
             .part_bytes([100, 4096][random.below(2) as usize])
             .uploads(0)
             .compression(Compression::Off);
+        let receiving = receiver::Options::default()
+            .block_bytes([30, 150, 600][random.below(3) as usize])
+            .record_bytes_max(1 << 10)
+            .held_bytes_max([250, 2000][random.below(2) as usize])
+            .back_off_max(Duration::from_millis([100, 30_000][random.below(2) as usize]));
         World {
             journal: sim(growing, seed),
             checkpoints: sim(growing, !seed),
@@ -67,11 +78,17 @@ impl World {
             growing,
             log,
             saving,
+            receiving,
             pending_bytes_max: if random.one_in(4) { 2000 } else { 1 << 20 },
             clock: Arc::new(SimClock::new(seed)),
             model: Arc::default(),
             tally: tally.clone(),
         }
+    }
+
+    /// A receiver's block may take more than its records, so its log takes longer ones.
+    pub(crate) fn receiving_log(&self) -> Options {
+        self.log.clone().record_bytes_max(24 << 10)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Sim> {
@@ -106,6 +123,15 @@ impl World {
         self.tally.count(format!("told: {:?}", error.kind()));
     }
 
+    /// A receiver that catches up may find its log cleaned meanwhile: by its heir, or by what the newest driver has said
+    /// while one that was replaced has led it back to what is done with.
+    pub(crate) fn explains_a_receiver(&self, error: &Error) {
+        match error.kind() {
+            Kind::Retired => self.tally.count("catching up overtaken by cleaning"),
+            _ => self.explained(error),
+        }
+    }
+
     /// Damages the newest checkpoint, if another one is kept with it that is good.
     pub(crate) fn spoil_the_newest(&self, random: &mut Random) {
         let checkpoints = Checkpoints::open(self.checkpoints.store());
@@ -134,12 +160,12 @@ impl World {
     }
 }
 
-/// A machine with a driver on it: one process on every medium that it uses. They die together.
+/// A machine with a driver on it: a process on each of its two media. They die together.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) journal: Process,
     pub(crate) checkpoints: Process,
-    pub(crate) received: Vec<Process>,
+    received: Vec<Sim>,
     dead: Arc<AtomicBool>,
 }
 
@@ -148,24 +174,19 @@ impl Machine {
         Machine {
             journal: world.journal.process(),
             checkpoints: world.checkpoints.process(),
-            received: world.received.iter().map(Sim::process).collect(),
+            received: world.received.clone(),
             dead: Arc::default(),
         }
     }
 
     pub(crate) fn reader(&self, receiver: usize) -> Reader {
-        Reader::open(self.received[receiver].store()).unwrap()
-    }
-
-    fn all(&self) -> Vec<Process> {
-        let mut all = vec![self.journal.clone(), self.checkpoints.clone()];
-        all.extend(self.received.iter().cloned());
-        all
+        Reader::open(self.received[receiver].store()).expect("it only looks")
     }
 
     pub(crate) fn kill(&self) {
         self.dead.store(true, Ordering::Relaxed);
-        self.all().iter().for_each(Process::kill);
+        self.journal.kill();
+        self.checkpoints.kill();
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -175,9 +196,7 @@ impl Machine {
     /// All of it dies before one of its next operations on some medium, by being killed or by a power cut, of which
     /// some or all of the media take notice.
     pub(crate) fn crash_soon(&self, world: &World, random: &mut Random, soon: u64) {
-        let media =
-            [&self.journal, &self.journal, &self.checkpoints, &self.received[random.below(3) as usize]];
-        let at = media[random.below(4) as usize];
+        let at = [&self.journal, &self.journal, &self.checkpoints][random.below(3) as usize];
         let (machine, tally) = (self.clone(), world.tally.clone());
         let power: Vec<Sim> = match random.below(4) {
             0 | 1 => Vec::new(),

@@ -134,7 +134,7 @@ impl Local {
         let dir = root.and_then(|root| root.make_folder(folder)).map_err(|cause| failed(cause.into()))?;
         // Not what keeps two writers apart, but a name that is taken should not first cost the room of a file.
         match dir.what(leaf) {
-            Ok(_) => return Err(self.taken(name)),
+            Ok(_) => return Err(self.taken(name, &dir)),
             Err(Errno::NOENT) => {}
             Err(cause) => return Err(failed(cause.into())),
         }
@@ -150,7 +150,7 @@ impl Local {
                     Err(failure::unknown("make the name of the file durable", self.at(name), cause))
                 }
             },
-            Moved::Taken => Err(self.undo(&mut fresh, self.taken(name))),
+            Moved::Taken => Err(self.undo(&mut fresh, self.taken(name, &dir))),
             Moved::Not(cause) => Err(self.undo(&mut fresh, failed(cause.into()))),
             Moved::Unclear(cause) => {
                 let unknown = failure::unknown("give the file its name", self.at(name), cause);
@@ -175,8 +175,12 @@ impl Local {
         }
     }
 
-    fn taken(&self, name: &Name) -> Error {
-        Error::new(Kind::Exists, format!("the name is taken: file={}", self.at(name)))
+    /// Whoever took the name may have died before its sync, and who is told that it is taken counts on it.
+    fn taken(&self, name: &Name, dir: &Dir) -> Error {
+        match dir.sync() {
+            Ok(()) => Error::new(Kind::Exists, format!("the name is taken: file={}", self.at(name))),
+            Err(cause) => failure::unknown("make the name of the file durable", self.at(name), cause),
+        }
     }
 }
 
@@ -303,7 +307,7 @@ impl Append for Local {
         match fresh::rename_new(&file, (&from, leaf), (&into, to_leaf)) {
             // The new name first: a power cut between the two must not lose both.
             Moved::Done => into.sync().and_then(|()| from.sync()).map_err(unknown),
-            Moved::Taken => Err(self.taken(to)),
+            Moved::Taken => Err(self.taken(to, &into)),
             Moved::Not(cause) => Err(failed(cause)),
             Moved::Unclear(cause) => Err(unknown(cause)),
         }

@@ -48,7 +48,12 @@ impl Process {
         match fault {
             Some(Fault::Full) => return Err(full(Op::Link, text)),
             Some(_) => return Err(failed(Kind::Unavailable, Op::Link, text)),
-            None => device.must_be_free(name)?,
+            None => {}
+        }
+        if let Err(taken) = device.must_be_free(name) {
+            drop(device);
+            // Whoever took it may have died before its sync.
+            return Err(self.sync_folders(text, &[folder_of(text)]).err().unwrap_or(taken));
         }
         if !device.has_room(len as u64) {
             return Err(full(Op::Link, text));

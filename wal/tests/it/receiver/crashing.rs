@@ -135,6 +135,7 @@ fn a_crash_at_each_operation_in_turn_loses_nothing() {
             let receiver = scene.start();
             let mut sending = Sending::again(&scene);
             while sending.0[0] < 40 {
+                assert!(receiver.failure().is_none(), "{:?}", receiver.failure());
                 sending.send(&receiver, 0);
                 receiver.turn();
             }

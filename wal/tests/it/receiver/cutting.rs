@@ -186,6 +186,38 @@ fn a_record_that_does_not_follow_is_refused_unless_the_source_has_a_hole_there()
 }
 
 #[test]
+fn a_hole_between_two_blocks_belongs_to_the_second() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..2);
+    scene.pass(200);
+    settle(&receiver);
+    receiver.skip(0, 5);
+    send(&receiver, 0, 5..6);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "{:?}", receiver.failure());
+    let ranges: Vec<_> =
+        scene.book().taken.iter().map(|block| (block.ranges[0].from, block.ranges[0].to)).collect();
+    assert_eq!((ranges, scene.safe(0)), (vec![(0, 2), (2, 6)], 6));
+}
+
+#[test]
+fn a_source_that_sends_again_what_is_safe_is_told_again() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..3);
+    scene.pass(200);
+    settle(&receiver);
+    assert_eq!(scene.safe(0), 3);
+    // It died, and has forgotten what it was told.
+    scene.source.safe.lock().clear();
+    assert_eq!(receiver.push(0, 1, &record(0, 1)).unwrap(), Pushed::Known);
+    settle(&receiver);
+    assert_eq!((scene.safe(0), scene.book().taken.len()), (3, 1));
+}
+
+#[test]
 fn what_is_held_is_bounded_and_pushing_waits_for_room() {
     let scene = Scene::new();
     let receiver = scene.start();

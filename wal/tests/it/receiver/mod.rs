@@ -5,6 +5,7 @@ mod blocks;
 mod crashing;
 mod cutting;
 mod pacing;
+mod releasing;
 mod stopping;
 mod taking_over;
 mod threads;
@@ -35,6 +36,8 @@ pub(crate) struct Book {
     pub(crate) away: u32,
     pub(crate) answers_lost: u32,
     pub(crate) has_room: bool,
+    /// Below here nothing is needed, it says.
+    pub(crate) released: Position,
     pub(crate) calls: u64,
 }
 
@@ -138,6 +141,13 @@ impl Driver for Desk {
         }
         book.passed.push(block.clone());
         book.answered(Answer::PassedOver)
+    }
+
+    fn released(&self, _: ReceiverLog) -> Result<Position> {
+        let mut book = self.0.lock();
+        book.reached()?;
+        let released = book.released;
+        book.answered(released)
     }
 }
 

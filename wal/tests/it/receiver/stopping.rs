@@ -119,6 +119,25 @@ fn a_stop_without_its_driver_gives_up_and_the_next_receiver_reports() {
 }
 
 #[test]
+fn a_stop_waits_for_its_source_and_says_if_that_was_not_told() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..10);
+    *scene.source.away.lock() = u32::MAX;
+    let why = receiver.stop(LONG).unwrap_err();
+    assert_eq!((why.kind(), scene.safe(0)), (Kind::Unavailable, 0));
+    // Threads have the time to tell it later.
+    let store = Arc::new(Memory::growing());
+    let opened = Log::open(store, log_options()).unwrap();
+    let (desk, source) = (Arc::new(scene.desk.clone()), Reliable::new(scene.source.clone()));
+    let receiver = Receiver::start(opened, desk, source, scene.options.clone()).unwrap();
+    send(&receiver, 0, 10..20);
+    *scene.source.away.lock() = 2;
+    receiver.stop(LONG).unwrap();
+    assert_eq!(scene.safe(0), 20);
+}
+
+#[test]
 fn a_stopped_receiver_has_sealed_its_log() {
     let scene = Scene::new();
     let receiver = scene.start();

@@ -90,6 +90,53 @@ fn a_block_of_which_the_driver_has_a_part_is_cut_anew_without_it() {
 }
 
 #[test]
+fn blocks_that_are_refused_together_are_cut_anew_in_their_order() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    scene.book().away = u32::MAX;
+    send(&receiver, 0, 0..60);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.lag().blocks > 3, "{:?}", receiver.lag());
+    // Another receiver had the partition meanwhile, and this one has all of its blocks at the driver's door.
+    scene.book().ends.insert(0, 5);
+    scene.book().away = 0;
+    scene.pass(10_000);
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "{:?}", receiver.failure());
+    assert!(scene.book().passed.len() > 3);
+    let positions: Vec<_> = scene.received().iter().map(|(at, _)| at.unwrap().1).collect();
+    assert_eq!(positions, (5..60).collect::<Vec<_>>());
+    assert_eq!((scene.safe(0), receiver.lag()), (60, Default::default()));
+}
+
+#[test]
+fn of_blocks_that_are_refused_the_source_is_told_all_that_the_driver_knows() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    scene.book().away = u32::MAX;
+    for block in 0..3 {
+        send(&receiver, 1, block * 2..block * 2 + 2);
+        if block == 0 {
+            send(&receiver, 0, 0..2);
+        }
+        scene.pass(200);
+        settle(&receiver);
+    }
+    assert_eq!(receiver.lag().blocks, 3);
+    // It has half of what the first block has of partition 0, and more of partition 1 than all of them have.
+    scene.book().ends.extend([(0, 1), (1, 100)]);
+    scene.book().away = 0;
+    scene.pass(10_000);
+    settle(&receiver);
+    assert_eq!(scene.book().passed.len(), 3);
+    assert_eq!(scene.safe(1), 6);
+    scene.pass(200);
+    settle(&receiver);
+    assert_eq!((scene.safe(0), receiver.lag()), (2, Default::default()));
+}
+
+#[test]
 fn a_block_behind_a_gap_ends_the_receiver_and_its_source_sends_again() {
     let scene = Scene::new();
     let receiver = scene.start();
@@ -151,7 +198,7 @@ fn a_block_that_is_missing_from_the_log_is_not_passed_over_in_silence() {
     scene.pass(200);
     settle(&receiver);
     let why = receiver.failure().expect("it says so");
-    assert_eq!(why.kind(), Kind::Damaged, "{why:?}");
+    assert_eq!(why.kind(), Kind::Unavailable, "{why:?}");
 }
 
 #[test]
@@ -201,4 +248,19 @@ fn the_log_of_another_receiver_is_refused() {
     scene.options = scene.options.clone().of(0, 1);
     let receiver = scene.start();
     assert_eq!(receiver.failure().unwrap().kind(), Kind::Invalid);
+}
+
+#[test]
+fn a_source_that_comes_back_to_a_hole_in_its_numbers_says_where_it_was() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    // The driver has what is below 5, and there is nothing between that and 8.
+    scene.book().ends.insert(0, 5);
+    receiver.skip(0, 5);
+    receiver.skip(0, 8);
+    send(&receiver, 0, 8..10);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "nothing is missing: {:?}", receiver.failure());
+    assert_eq!(scene.safe(0), 10);
 }

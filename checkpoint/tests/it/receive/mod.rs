@@ -1,5 +1,10 @@
 //! Receivers that report to a journal: each record that was acknowledged is in what the tracker took, once.
 
+mod proxy;
+mod remote;
+mod serve;
+mod wire;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +48,10 @@ impl Driver for Home {
     }
     fn pass_over(&self, block: &Report) -> Result<Answer> {
         self.reports()?.pass_over(block)
+    }
+
+    fn released(&self, log: receiver::ReceiverLog) -> Result<Position> {
+        self.reports()?.released(log)
     }
 }
 

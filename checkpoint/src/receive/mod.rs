@@ -1,9 +1,58 @@
 //! How receivers report to a journal.
 //!
 //! A receiver of [`headwater_wal::receiver`] knows no journal, only a [`Driver`] that it reports to. [`Reports`] is the one
-//! that has a journal: in the driver's own process, or behind whatever carries reports to it.
+//! that has a journal, in the driver's own process. [`serve()`] lets receivers in other processes report to it, over TCP,
+//! each by a [`Remote`]:
+//!
+//! ```
+//! use std::net::TcpListener;
+//! use std::sync::Arc;
+//!
+//! use headwater_checkpoint::journal::{Journal, State};
+//! use headwater_checkpoint::receive::{self, Remote, Reports};
+//! use headwater_wal::receiver::{Driver, ReceiverLog};
+//! use headwater_wal::store::Memory;
+//! use headwater_wal::{Log, Position};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // In the driver's process. Where it listens has to become known: by a file, a name server, an argument.
+//! let log = Log::open(Arc::new(Memory::growing()), Default::default())?.start(Position::START)?;
+//! let journal = Arc::new(Journal::start(log, State::default(), Position::START)?);
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let server = receive::serve(listener, Arc::new(Reports::to(&journal)))?;
+//! let address = server.address();
+//!
+//! // In a receiver's process: what its `Receiver` is started with.
+//! let driver = Remote::new(move || Ok(address), Default::default())?;
+//! assert_eq!(driver.settled(ReceiverLog { stream: 0, receiver: 0, identity: 7 })?, None);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised between processes
+//!
+//! - An answer is the driver's, to this call: calls are numbered, each frame is checked, and a connection on which
+//!   anything was in doubt is not used again. What a network does to bytes that a 32-bit check does not notice is not.
+//! - No call hangs: there is a time for connecting and one for the answer. Without an answer a call is `Unavailable`; it
+//!   may have happened, and it may happen yet, while it lies in some buffer. Neither does harm: a block is settled once, in
+//!   the order of its log, and one that is settled is answered for as it was.
+//! - Errors of the driver's cross as they are, in kind and text. After each of them the address is looked up anew.
+//! - Whatever comes in is bounded before room is made for it, and is an error if it is no call: [`wire`] states the bytes.
+//!
+//! **There is no authentication and no encryption**: whoever can connect can report blocks. Listen on loopback or in a
+//! network where everybody is trusted. Against mistakes there is [`Options::driver`].
+
+mod channel;
+mod options;
+mod remote;
+mod serve;
+pub mod wire;
 
 use std::sync::{Arc, Weak};
+
+pub use options::Options;
+pub use remote::Remote;
+pub use serve::{Server, serve, serve_with};
 
 use headwater_wal::receiver::{self, Answer, Driver, Report};
 use headwater_wal::{Error, Kind, Position, Result};
@@ -73,6 +122,11 @@ impl Driver for Reports {
             PassedOver::Now | PassedOver::Already => Answer::PassedOver,
             PassedOver::Early { settled } => Answer::Early(settled),
         })
+    }
+
+    fn released(&self, log: receiver::ReceiverLog) -> Result<Position> {
+        let receiver::ReceiverLog { stream, receiver, identity } = log;
+        Ok(self.journal()?.view()?.tracker().retires(ReceiverLog { stream, receiver, identity }))
     }
 }
 

@@ -1,0 +1,200 @@
+//! What people see: how it goes, and what came of it.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::children::{DRIVER, Who};
+use crate::options::{Options, Promised};
+use crate::run::{Outcome, PARTITIONS};
+use crate::source::Source;
+
+/// One line that says how it goes: again and again in the same place on a terminal, now and then anywhere else.
+pub(crate) struct Progress {
+    seconds: f64,
+    every: Option<Duration>,
+    in_place: bool,
+    drawn: Option<Instant>,
+}
+
+impl Progress {
+    pub(crate) fn new(seconds: f64) -> Progress {
+        let in_place = std::io::stderr().is_terminal();
+        let every = if in_place { Duration::from_millis(100) } else { Duration::from_secs(5) };
+        Progress { seconds, every: Some(every), in_place, drawn: None }
+    }
+
+    /// Says nothing.
+    pub(crate) fn none() -> Progress {
+        Progress { seconds: 0.0, every: None, in_place: false, drawn: None }
+    }
+
+    pub(crate) fn draw(
+        &mut self,
+        passed: Duration,
+        kills: u32,
+        source: &Source,
+        counted: u64,
+        is_ready: impl Fn(Who) -> bool,
+    ) {
+        let Some(every) = self.every else { return };
+        if self.drawn.is_some_and(|drawn| drawn.elapsed() < every) {
+            return;
+        }
+        self.drawn = Some(Instant::now());
+        let sent: u64 = source.partitions().iter().map(|partition| partition.sent).sum();
+        let done = (passed.as_secs_f64() / self.seconds.max(0.1)).min(1.0);
+        let bar: String = (0..20).map(|cell| if f64::from(cell) < done * 20.0 { '#' } else { '.' }).collect();
+        let lives = |who: Who| if is_ready(who) { "up" } else { "--" };
+        let receivers =
+            (0..PARTITIONS).map(|number| lives(Who("receiver", number))).collect::<Vec<_>>().join(" ");
+        let line = format!(
+            "[{bar}] {:5.1} s  driver {}  receivers {receivers}  killed {kills:>3}  sent {}  counted {}",
+            passed.as_secs_f64(),
+            lives(DRIVER),
+            digits(sent),
+            digits(counted),
+        );
+        if self.in_place {
+            eprint!("\r\x1b[2K{line}");
+            let _ = std::io::stderr().flush();
+        } else {
+            eprintln!("{line}");
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        if self.in_place {
+            eprint!("\r\x1b[2K");
+        }
+    }
+}
+
+pub(crate) fn begin(options: &Options) {
+    println!("Headwater: killed again and again, and nothing lost\n");
+    println!(
+        "  a source of {} records a second in each of {PARTITIONS} partitions: {}",
+        options.rate, options.source
+    );
+    println!("  the log: {}", the_log(options));
+    println!("  killed for {} s: {}; seed {}\n", options.seconds, options.kill, options.seed);
+}
+
+fn the_log(options: &Options) -> String {
+    let copies = match options.replicas {
+        1 => String::new(),
+        copies => format!(", blocks in the memory of {copies} processes"),
+    };
+    match (options.has_receivers(), options.wal, options.own_disk) {
+        (false, ..) => "none: batches read the source by themselves; the journal is on disk".into(),
+        (_, false, _) => format!("off: blocks and journal are in memory only{copies}"),
+        (_, _, true) => format!("on disks that die with their receivers{copies}"),
+        _ => format!("on disk, synced before anything is acknowledged{copies}"),
+    }
+}
+
+pub(crate) fn end(options: &Options, outcome: &Outcome) {
+    let Outcome { proof, kills, recoveries, .. } = outcome;
+    let killed: Vec<_> = kills.iter().map(|(role, times)| format!("{role} {times}")).collect();
+    let total: u32 = kills.values().sum();
+    row("killed", &format!("{total} times in {:.0} s: {}", outcome.took.as_secs_f64(), join(&killed)));
+    for (role, times) in recoveries {
+        let (median, worst) = median_and_worst(times);
+        row(
+            "back again",
+            &format!("{role}: {median} ms in the median, {worst} ms at worst, from its death to its work"),
+        );
+    }
+    row(
+        "sent",
+        &format!("{} records, and {} of them again after a kill", digits(proof.sent), digits(outcome.resent)),
+    );
+    let again = outcome.sum("resumed.1");
+    let waiting = outcome.sum("resumed.2");
+    row(
+        "recovered",
+        &format!("{} batches run again, {} blocks that no batch had yet", digits(again), digits(waiting)),
+    );
+    row(
+        "deduplicated",
+        &format!(
+            "{} records that receivers had, {} outputs that the database had",
+            digits(outcome.sum("known")),
+            digits(outcome.times("output-known"))
+        ),
+    );
+    let removed = digits(outcome.sum("removed"));
+    row("removed", &format!("{removed} segments of receivers' logs, which nobody needed any more"));
+    let most: Vec<_> = proof.most.iter().map(|(word, count)| format!("{word} {}", digits(*count))).collect();
+    row("counted", &format!("{} words: {}, …", digits(proof.words), most.join(", ")));
+    println!();
+    for wrong in proof.wrong.iter().chain(&outcome.failures) {
+        println!("  WRONG: {wrong}");
+    }
+    let times = outcome.times("output-differs");
+    if times > 0 {
+        println!("  WRONG: {times} batches had another input when they were run again");
+    }
+    verdict(options, outcome);
+}
+
+fn verdict(options: &Options, outcome: &Outcome) {
+    let (lost, doubled) = (outcome.proof.lost, outcome.proof.doubled);
+    if outcome.is_as_promised(options) && lost == 0 && doubled == 0 {
+        println!(
+            "  PROVEN: all {} records are in the result, each exactly once.",
+            digits(outcome.proof.sent)
+        );
+        return;
+    }
+    println!("  {} records are lost, and {} were counted more than once.", digits(lost), digits(doubled));
+    let meant = |what: &str, promised: Promised, count: u64| match (promised, promised.allows(count)) {
+        (Promised::Nothing, false) => println!("  NOT PROVEN: none was to be {what}."),
+        (Promised::Some, false) => {
+            println!("  NOT SHOWN: of such a choice some are {what}. Did it run for long enough?")
+        }
+        (_, true) if count > 0 => {
+            println!("  That is what was chosen: see the table of guarantees (--table).")
+        }
+        _ => {}
+    };
+    meant("lost", options.loses(), lost);
+    meant("counted twice", options.doubles(), doubled);
+}
+
+pub(crate) fn where_to_look(dir: &Path) {
+    let dir = dir.display();
+    println!("\nLook at what is left:");
+    let inspect = "cargo run --release -p headwater-fsck --bin wal-inspect --";
+    println!("  {inspect} journal {dir}/journal");
+    println!("  {inspect} checkpoints list {dir}/checkpoints");
+    println!("  {inspect} check {dir}");
+}
+
+fn row(name: &str, what: &str) {
+    println!("  {name:<14}{what}");
+}
+
+fn join(parts: &[String]) -> String {
+    if parts.is_empty() { "nobody".into() } else { parts.join(", ") }
+}
+
+/// In milliseconds.
+fn median_and_worst(times: &[Duration]) -> (u128, u128) {
+    let mut times: Vec<_> = times.iter().map(Duration::as_millis).collect();
+    times.sort_unstable();
+    (times.get(times.len() / 2).copied().unwrap_or(0), times.last().copied().unwrap_or(0))
+}
+
+/// 1234567 as 1,234,567.
+pub(crate) fn digits(number: u64) -> String {
+    let text = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in text.chars().enumerate() {
+        if place > 0 && (text.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
