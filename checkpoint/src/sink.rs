@@ -61,6 +61,8 @@ pub struct Published {
     pub attempt: u64,
     /// They are the bytes that were to be published, from now on or from an earlier time on.
     pub is_this: bool,
+    /// They were put there by this very call, as far as it knows.
+    pub is_new: bool,
 }
 
 impl Files {
@@ -76,7 +78,7 @@ impl Files {
         let (name, bytes) = (name(output), bytes.into());
         let ours = attempt(&bytes);
         let exists = match self.store.put(&name, bytes.clone()) {
-            Ok(()) => return Ok(Published { attempt: ours, is_this: true }),
+            Ok(()) => return Ok(Published { attempt: ours, is_this: true, is_new: true }),
             Err(error) if error.kind() == Kind::Exists => error,
             Err(error) => return Err(error),
         };
@@ -84,7 +86,7 @@ impl Files {
             let message = format!("the store says that the output exists, and does not show it: {output:?}");
             return Err(Error::new(Kind::Unknown, message).because(exists));
         };
-        Ok(Published { attempt: attempt(&there), is_this: there == bytes })
+        Ok(Published { attempt: attempt(&there), is_this: there == bytes, is_new: false })
     }
 
     /// What was published of an output, if anything was.

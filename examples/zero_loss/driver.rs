@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options, place: &Place) -> Result<()> {
     let waiting = driver.journal().view()?.tracker().waiting();
     let mut work = Work {
         fetch: Fetch::new(options, place, root),
-        sink: Sink::open(&place.sink(), options.keyed)?,
+        sink: Sink::open(options.sink, place.dir())?,
         totals: app,
         attempt: SystemClock::default().wall().0 << 16 | u64::from(std::process::id() & 0xFFFF),
         failed: Vec::new(),
@@ -167,7 +167,7 @@ impl Work {
     fn publish(&mut self, batch: BatchId, output: &Output) -> Result<()> {
         let name = OutputId { batch, partition: 0 };
         let attempt = match self.sink.publish(name, self.attempt, output)? {
-            Published::Now => self.attempt,
+            Published::Now { attempt } => attempt,
             Published::Before { attempt, same_input } => {
                 tell(if same_input { "output-known" } else { "output-differs" });
                 attempt

@@ -21,7 +21,8 @@ usage: zero_loss [OPTION VALUE]...
   --wal on|off        off: blocks and journal are in memory only, as without a write-ahead log (on)
   --log-at WHERE      shared; own: on the worker's own disk, which dies with it (shared)
   --replicas N        in how many processes' memory blocks are, besides a log (1)
-  --sink KIND         keyed: outputs are published once, under their names; plain: each attempt counts (keyed)
+  --sink KIND         keyed: a database, in which each output is once, under its name; plain: each attempt counts;
+                      files: each output is a file, put under a name that was free (keyed)
   --rate N            records a second, of each of two partitions (2000)
   --batch N           milliseconds from batch to batch (100)
   --dir DIR           works in DIR, a new directory, and keeps it
@@ -46,6 +47,14 @@ pub(crate) enum SourceKind {
     Reliable,
     Unreliable,
     Direct,
+    Files,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SinkKind {
+    Keyed,
+    /// Outputs have no names.
+    Plain,
     Files,
 }
 
@@ -86,6 +95,7 @@ macro_rules! words {
 
 words!(Kill: "worker" = Worker, "driver" = Driver, "both" = Both, "copy" = Copy, "stop" = Stop, "none" = None);
 words!(SourceKind: "reliable" = Reliable, "unreliable" = Unreliable, "direct" = Direct, "files" = Files);
+words!(SinkKind: "keyed" = Keyed, "plain" = Plain, "files" = Files);
 words!(Fault: "none" = None, "before-acknowledging" = BeforeAcknowledging, "before-committing" = BeforeCommitting,
     "some-batches" = SomeBatches, "checkpoints" = Checkpoints, "newest-rots" = NewestRots);
 
@@ -100,7 +110,7 @@ pub(crate) struct Options {
     /// A receiver's log dies with it.
     pub(crate) own_disk: bool,
     pub(crate) replicas: usize,
-    pub(crate) keyed: bool,
+    pub(crate) sink: SinkKind,
     pub(crate) rate: u64,
     /// How long it is from batch to batch.
     pub(crate) batch_millis: u64,
@@ -122,7 +132,7 @@ impl Default for Options {
             wal: true,
             own_disk: false,
             replicas: 1,
-            keyed: true,
+            sink: SinkKind::Keyed,
             rate: 2000,
             batch_millis: 100,
             fault: Fault::None,
@@ -175,7 +185,7 @@ impl Options {
             "--wal" => self.wal = one_of(value, "on", "off")?,
             "--log-at" => self.own_disk = one_of(value, "own", "shared")?,
             "--replicas" => self.replicas = value.parse()?,
-            "--sink" => self.keyed = one_of(value, "keyed", "plain")?,
+            "--sink" => self.sink = value.parse()?,
             "--rate" => self.rate = value.parse()?,
             "--dir" => self.dir = Some(value.into()),
             "--batch" => self.batch_millis = value.parse()?,
@@ -224,7 +234,7 @@ impl Options {
             ("--wal", pick(self.wal, "on", "off")),
             ("--log-at", pick(self.own_disk, "own", "shared")),
             ("--replicas", self.replicas.to_string()),
-            ("--sink", pick(self.keyed, "keyed", "plain")),
+            ("--sink", self.sink.to_string()),
             ("--batch", self.batch_millis.to_string()),
             ("--fault", self.fault.to_string()),
         ]
@@ -287,7 +297,7 @@ impl Options {
     /// How many may come out twice.
     pub(crate) fn doubles(&self) -> Promised {
         let driver_dies = matches!(self.kill, Kill::Driver | Kill::Both);
-        match (driver_dies, self.wal, self.keyed) {
+        match (driver_dies, self.wal, self.sink != SinkKind::Plain) {
             (true, false, _) | (true, true, false) if self.fault != Fault::BeforeCommitting => Promised::Any,
             (_, _, false) if self.fault == Fault::BeforeCommitting => Promised::Some,
             _ => Promised::Nothing,

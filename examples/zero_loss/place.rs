@@ -40,10 +40,6 @@ impl Place {
         })
     }
 
-    pub(crate) fn sink(&self) -> PathBuf {
-        self.0.join("results.sqlite")
-    }
-
     /// Where a source puts files.
     pub(crate) fn files(&self) -> PathBuf {
         self.0.join("files")

@@ -114,7 +114,7 @@ pub(crate) fn run(options: &Options, dir: &Path, progress: &mut Progress) -> Res
     outcome.recoveries = children.recoveries.clone();
     outcome.resent = partitions.iter().map(|partition| partition.resent).sum();
     let sent: Vec<u64> = partitions.iter().map(|partition| partition.sent).collect();
-    outcome.proof = Proof::of(&Sink::open(&place.sink(), true)?, &sent, totals.as_ref())?;
+    outcome.proof = Proof::of(&Sink::open(options.sink, place.dir())?, &sent, totals.as_ref())?;
     Ok(outcome)
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn end(options: &Options, outcome: &Outcome) {
     row(
         "deduplicated",
         &format!(
-            "{} records that receivers had, {} outputs that the database had",
+            "{} records that receivers had, {} outputs that the sink had",
             digits(outcome.sum("known")),
             digits(outcome.times("output-known"))
         ),

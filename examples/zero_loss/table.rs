@@ -1,6 +1,6 @@
 //! The table of guarantees: every row is a run, with what it promises beside what came of it.
 
-use crate::options::{Fault, Kill, Options, Promised, SourceKind};
+use crate::options::{Fault, Kill, Options, Promised, SinkKind, SourceKind};
 use crate::run::{self, Outcome};
 use crate::show::{Progress, digits};
 use crate::{Result, options};
@@ -41,8 +41,9 @@ const ROWS: &[Row] = &[
     row("G10", "nothing: the journal says which files a batch has", |of| { of.source = SourceKind::Files; of.kill = Kill::Driver }),
     row("G11", "nothing: the journal says which ranges a batch has", |of| { of.source = SourceKind::Direct; of.kill = Kill::Driver }),
     Row { also: &["output-known"], ..row("G12", "a batch has the same input when it is run again", |of| { of.fault = Fault::BeforeCommitting; of.kill = Kill::None }) },
-    row("G13", "outputs without a name, published again", |of| { of.keyed = false; of.fault = Fault::BeforeCommitting; of.kill = Kill::None }),
+    row("G13", "outputs without a name, published again", |of| { of.sink = SinkKind::Plain; of.fault = Fault::BeforeCommitting; of.kill = Kill::None }),
     Row { also: &["output-known"], ..row("G13", "none: outputs are published once, under their names", |of| { of.fault = Fault::BeforeCommitting; of.kill = Kill::Driver }) },
+    Row { also: &["output-known"], ..row("G13", "none: the same, each output a file", |of| { of.sink = SinkKind::Files; of.fault = Fault::BeforeCommitting; of.kill = Kill::Driver }) },
     row("G14", "nothing: killed between reporting and acknowledging", |of| { of.fault = Fault::BeforeAcknowledging; of.kill = Kill::None }),
     row("G15", "nothing: receivers stop in order", |of| { unreliable(of); of.kill = Kill::Stop }),
     row("G15", "nothing: receivers stop in order", |of| of.kill = Kill::Stop),

@@ -18,8 +18,9 @@ fn the_first_attempt_stays_and_every_other_is_told_which_it_is() {
         let files = Files::open(store);
         assert_eq!(files.read(OUTPUT).unwrap(), None);
         let first = files.publish(OUTPUT, "one").unwrap();
-        assert!(first.is_this);
-        assert_eq!(files.publish(OUTPUT, "one").unwrap(), first);
+        assert!(first.is_this && first.is_new);
+        let again = files.publish(OUTPUT, "one").unwrap();
+        assert!(again.is_this && !again.is_new && again.attempt == first.attempt);
         let other = files.publish(OUTPUT, "other").unwrap();
         assert_eq!((other.attempt, other.is_this), (first.attempt, false));
         let empty = OutputId { batch: BatchId(8), ..OUTPUT };

@@ -1,4 +1,4 @@
-//! Where results go: a database that takes each output once, under its name, in one transaction.
+//! A database that takes each output once: its name and its result go in together, in one transaction.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,58 +6,19 @@ use std::time::Duration;
 use headwater::checkpoint::journal::OutputId;
 use rusqlite::{Connection, Transaction, params};
 
+use super::{Output, Published, Records};
 use crate::Result;
 use crate::text::Counts;
 
-/// Records of a partition: the first one, and the one behind the last.
-pub(crate) type Records = (u32, u64, u64);
-
-/// What a batch gives.
-#[derive(Debug, Default)]
-pub(crate) struct Output {
-    /// The words of its records, counted.
-    pub(crate) counts: Counts,
-    /// Which records they were, in the order in which they were read.
-    pub(crate) runs: Vec<Records>,
-    /// Blocks that nobody has any more.
-    pub(crate) lost_blocks: u64,
-}
-
-impl Output {
-    pub(crate) fn records(&self) -> u64 {
-        self.runs.iter().map(|(_, first, behind)| behind - first).sum()
-    }
-
-    /// Takes a record in.
-    pub(crate) fn take<'a>(&mut self, partition: u32, number: u64, words: impl Iterator<Item = &'a str>) {
-        match self.runs.last_mut() {
-            Some((of, _, behind)) if *of == partition && *behind == number => *behind += 1,
-            _ => self.runs.push((partition, number, number + 1)),
-        }
-        words.for_each(|word| crate::text::add(&mut self.counts, word, 1));
-    }
-}
-
-/// What became of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Published {
-    Now,
-    /// It was there already, of this attempt, and of the same input or of another.
-    Before {
-        attempt: u64,
-        same_input: bool,
-    },
-}
-
 /// The database.
-pub(crate) struct Sink {
+pub(crate) struct Database {
     db: Connection,
     /// Outputs are published under their names. Otherwise each attempt counts.
     keyed: bool,
 }
 
-impl Sink {
-    pub(crate) fn open(file: &Path, keyed: bool) -> Result<Sink> {
+impl Database {
+    pub(crate) fn open(file: &Path, keyed: bool) -> Result<Database> {
         let db = Connection::open(file)?;
         db.busy_timeout(Duration::from_secs(10))?;
         db.execute_batch(
@@ -69,7 +30,7 @@ impl Sink {
              CREATE TABLE IF NOT EXISTS words (word TEXT PRIMARY KEY, count INTEGER);
              CREATE TABLE IF NOT EXISTS records (partition INTEGER, first INTEGER, behind INTEGER);",
         )?;
-        Ok(Sink { db, keyed })
+        Ok(Database { db, keyed })
     }
 
     /// Publishes an output, unless it was published before: its name and its result become visible together or not at all.
@@ -87,7 +48,7 @@ impl Sink {
         }
         add(&transaction, output)?;
         transaction.commit()?;
-        Ok(Published::Now)
+        Ok(Published::Now { attempt })
     }
 
     /// Everything that has come out: the words, and which records of a partition.
