@@ -62,3 +62,102 @@ impl Proof {
         Ok(proof)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use headwater::checkpoint::journal::{BatchId, OutputId};
+
+    use super::*;
+    use crate::options::SinkKind;
+    use crate::sink::Output;
+
+    /// What is proven of two partitions of 10 records each, when these are in the result.
+    fn proof(kind: SinkKind, batches: &[&[(u32, u64)]], totals: Option<&Counts>) -> Proof {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sink = Sink::open(kind, dir.path()).unwrap();
+        for (batch, records) in (1..).zip(batches) {
+            let mut output = Output::default();
+            for (partition, number) in *records {
+                let record = text::record(*partition, *number);
+                let (partition, number, words) = text::read(record.as_bytes()).unwrap();
+                output.take(partition, number, words);
+            }
+            let id = OutputId { batch: BatchId(batch), partition: 0 };
+            let _ = sink.publish(id, 7, &output).unwrap();
+        }
+        Proof::of(&sink, &[10, 10], totals).unwrap()
+    }
+
+    fn all() -> Vec<(u32, u64)> {
+        (0..2).flat_map(|partition| (0..10).map(move |number| (partition, number))).collect()
+    }
+
+    fn truth(records: &[(u32, u64)]) -> Counts {
+        let mut truth = Counts::new();
+        records.iter().for_each(|(partition, number)| text::count(&mut truth, *partition, *number));
+        truth
+    }
+
+    #[test]
+    fn all_records_each_once_in_whatever_batches_are_exact() {
+        let all = all();
+        for kind in [SinkKind::Keyed, SinkKind::Plain, SinkKind::Files] {
+            for cut in 0..20 {
+                let proof = proof(kind, &[&all[..cut], &all[cut..]], Some(&truth(&all)));
+                assert_eq!((proof.sent, proof.lost, proof.doubled), (20, 0, 0));
+                assert_eq!(proof.wrong, [""; 0]);
+                assert_eq!(proof.words, truth(&all).values().sum::<u64>());
+            }
+        }
+    }
+
+    #[test]
+    fn every_record_that_is_missing_is_lost_and_every_other_one_counts() {
+        let all = all();
+        for missing in 0..20 {
+            let (before, behind) = (&all[..missing], &all[missing + 1..]);
+            let proof = proof(SinkKind::Keyed, &[before, behind], None);
+            assert_eq!((proof.lost, proof.doubled, proof.wrong.len()), (1, 0, 0), "missing={missing}");
+        }
+        assert_eq!(proof(SinkKind::Keyed, &[], None).lost, 20);
+    }
+
+    #[test]
+    fn every_record_that_comes_again_is_doubled() {
+        let all = all();
+        for again in 0..20 {
+            for kind in [SinkKind::Keyed, SinkKind::Files] {
+                let proof = proof(kind, &[&all, &all[again..=again]], None);
+                assert_eq!((proof.lost, proof.doubled, proof.wrong.len()), (0, 1, 0), "again={again}");
+            }
+        }
+        assert_eq!(proof(SinkKind::Plain, &[&all, &all, &all], None).doubled, 40);
+    }
+
+    #[test]
+    fn what_was_never_sent_is_wrong_and_so_is_a_driver_that_counted_otherwise() {
+        let all = all();
+        assert_eq!(proof(SinkKind::Keyed, &[&all, &[(0, 10)]], None).wrong.len(), 1);
+        assert_eq!(proof(SinkKind::Keyed, &[&all, &[(2, 0)]], None).wrong.len(), 2);
+        assert_eq!(proof(SinkKind::Keyed, &[&all], Some(&truth(&all[1..]))).wrong.len(), 1);
+    }
+
+    #[test]
+    fn an_output_is_published_once_under_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for kind in [SinkKind::Keyed, SinkKind::Files] {
+            let mut sink = Sink::open(kind, dir.path()).unwrap();
+            let id = OutputId { batch: BatchId(1), partition: 0 };
+            let mut one = Output::default();
+            one.take(0, 0, ["river"].into_iter());
+            let crate::sink::Published::Now { attempt } = sink.publish(id, 7, &one).unwrap() else {
+                panic!()
+            };
+            let before = |same_input| crate::sink::Published::Before { attempt, same_input };
+            assert_eq!(sink.publish(id, 8, &one).unwrap(), before(true));
+            one.take(0, 1, ["river"].into_iter());
+            assert_eq!(sink.publish(id, 9, &one).unwrap(), before(false));
+            assert_eq!(sink.all().unwrap().1, [(0, 0, 1)]);
+        }
+    }
+}

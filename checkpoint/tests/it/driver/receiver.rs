@@ -164,12 +164,8 @@ impl Reception {
         let mut pages = Store::list(&self.process, &Name::ROOT).into_iter().flatten();
         let newest =
             Log::open(self.process.sim().store(), self.world.receiving_log()).unwrap().survey().epoch();
-<<<<<<< Updated upstream
         let down = pages.any(|page| page.is_err()) || self.log().failure().is_some();
         self.doomed || down || newest > self.log().epoch()
-=======
-        self.doomed || pages.any(|page| page.is_err()) || newest > self.log().epoch()
->>>>>>> Stashed changes
     }
 
     /// Everything that was handed in is settled.

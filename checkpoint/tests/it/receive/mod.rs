@@ -252,3 +252,28 @@ fn reports_to_a_driver_that_has_ended_find_it_away() {
     scene.kill_driver();
     assert_eq!(reports.settled(log).unwrap_err().kind(), Kind::Unavailable);
 }
+
+#[test]
+fn x1_what_waits_for_its_block_is_not_acknowledged_and_is_resent() {
+    let scene = Scene::new(0);
+    let receiver = scene.try_start().unwrap();
+    while receiver.turn() {}
+    let push = |receiver: &Receiver<Reliable>, at| receiver.push(0, at, &text(0, at)).unwrap();
+    for at in 0..5 {
+        assert_eq!(push(&receiver, at), Pushed::Taken);
+    }
+    // Nothing is cut before its time.
+    while receiver.turn() {}
+    assert_eq!(scene.told.below(0), 0);
+    scene.received.power_cut();
+    drop(receiver);
+    scene.received.calm();
+
+    let receiver = scene.try_start().unwrap();
+    for at in scene.told.below(0)..5 {
+        assert_eq!(push(&receiver, at), Pushed::Taken, "nobody had it");
+    }
+    receiver.stop(Duration::from_secs(10)).unwrap();
+    assert_eq!(scene.told.below(0), 5);
+    assert_eq!(scene.batch()[&0], [0, 1, 2, 3, 4]);
+}
