@@ -57,7 +57,7 @@ pub use serve::{Server, serve, serve_with};
 use headwater_wal::receiver::{self, Answer, Driver, Report};
 use headwater_wal::{Error, Kind, Position, Result};
 
-use crate::journal::{Added, Block, End, Journal, PassedOver, ReceiverLog, Refusal, SourceRange, Tracker};
+use crate::journal::{Added, Block, End, Journal, PassedOver, ReceiverLog, Refusal, SourceRange};
 
 /// A journal, as receivers see it.
 #[derive(Clone, Debug)]
@@ -80,10 +80,10 @@ impl Reports {
     fn answer(journal: &Journal, block: &Report, added: Added) -> Result<Answer> {
         Ok(match added {
             Added::Now => Answer::Taken,
-            // A block that was passed over is settled too: a source may forget the records of one that was taken, and of
-            // no other.
-            Added::Already if is_known(journal.view()?.tracker(), block) => Answer::Taken,
-            Added::Already => Answer::PassedOver,
+            // All of its records have arrived, in this block or in others.
+            Added::Already => Answer::Taken,
+            // One that was passed over is settled too: a source may forget the records of one that was taken, and of no
+            // other.
             Added::Refused(Refusal::Ends(_)) if is_settled(journal, block)? => Answer::PassedOver,
             Added::Refused(Refusal::Ends(ends)) => Answer::Refused(ends.iter().filter_map(end).collect()),
             Added::Refused(Refusal::Early { settled }) => Answer::Early(settled),
@@ -153,14 +153,6 @@ pub fn block_of(report: &Report) -> Block {
 fn is_settled(journal: &Journal, block: &Report) -> Result<bool> {
     let settled = journal.view()?.tracker().settled(block_of(block).log());
     Ok(settled.is_some_and(|settled| block.handle.position() <= settled))
-}
-
-/// Whether every record of a block is in a block that was taken.
-fn is_known(tracker: &Tracker, block: &Report) -> bool {
-    let known = |range: &receiver::blocks::SourceRange| {
-        tracker.end(block.stream, range.partition).end.is_some_and(|end| end >= range.to)
-    };
-    block.ranges.iter().all(known)
 }
 
 fn end(end: &End) -> Option<receiver::End> {

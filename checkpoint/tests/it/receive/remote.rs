@@ -208,3 +208,10 @@ fn a_driver_that_was_replaced_is_left_for_its_heir() {
     assert_eq!(super::serve::settled(&remote).unwrap(), Some(Position(2)));
     assert_eq!(super::serve::settled(&remote).unwrap(), Some(Position(2)), "it is asked no third time");
 }
+
+#[test]
+fn a_driver_that_cannot_be_looked_up_is_away() {
+    let find = || Err(Error::new(Kind::Invalid, "the file is not there"));
+    let remote = Remote::new(find, receive::Options::default()).unwrap();
+    assert_eq!(super::serve::settled(&remote).unwrap_err().kind(), Kind::Unavailable);
+}
