@@ -14,12 +14,14 @@
 //! 6. [`Log::close`] drains, seals, and gives the place up.
 //!
 //! A driver stands on that: [`resume::get_or_create`](checkpoint::resume::get_or_create) starts it on its root, wherever
-//! the one before it ended; [`checkpoint`] writes and finds checkpoints, [`checkpoint::journal`] is its memory, and
-//! [`receiver`] cuts and logs blocks.
+//! the one before it ended; [`checkpoint`] writes and finds checkpoints, and [`checkpoint::journal`] is its memory. A
+//! [`Receiver`](receiver::Receiver) cuts and logs blocks, and reports them to the driver, in its process or from another
+//! one: [`checkpoint::receive`]. Batches publish to a [`checkpoint::sink`]. The README has all of that in one program.
 //!
 //! Every [`Error`] has a [`Kind`] that says what the caller can do about it.
 //!
-//! `cargo run --release --example quickstart` shows all of that in a few seconds, a `kill -9` included.
+//! `cargo run --release --example zero_loss` kills receivers and driver for half a minute, and proves that nothing is
+//! missing. `cargo run --release --example quickstart` shows a log alone, a `kill -9` included.
 
 #[doc(inline)]
 pub use headwater_wal::*;

@@ -35,8 +35,9 @@
 //! # }
 //! ```
 //!
-//! Beside checkpoints there are the driver's [`journal`], what brings both back after any end, [`resume`], and how receivers
-//! report, [`receive`]; and a [`sink`] for outputs.
+//! Beside checkpoints there are the driver's [`journal`]; [`resume`], which brings both back after any end, and says what
+//! receivers may remove of their logs; [`receive`], how receivers report, in the driver's process or from others; and
+//! [`sink`], where outputs go, each once.
 //!
 //! # What holds
 //!

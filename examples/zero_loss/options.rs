@@ -169,7 +169,8 @@ impl Options {
                 options.table = true;
                 continue;
             }
-            let value = args.next().ok_or_else(|| format!("{name} needs a value, or is no option"))?;
+            let value =
+                args.next().ok_or_else(|| format!("{name} needs a value, or is no option: see --help"))?;
             options.set(&name, &value).map_err(|wrong| format!("{name} {value}: {wrong}"))?;
         }
         options.check()?;
@@ -201,7 +202,7 @@ impl Options {
 
     fn check(&self) -> Result<()> {
         if !(0.0..=86_400.0).contains(&self.seconds) {
-            return Err("--seconds is at most a day".into());
+            return Err("--seconds is 0 to 86400, a day".into());
         }
         if !(1..=4).contains(&self.replicas) {
             return Err("--replicas is 1 to 4".into());

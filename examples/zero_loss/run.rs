@@ -66,7 +66,8 @@ pub(crate) fn alone(options: &Options) -> Result<bool> {
             if dir.read_dir().is_ok_and(|mut names| names.next().is_some()) {
                 return Err(format!("{} is not empty; name a directory that is new", dir.display()).into());
             }
-            std::fs::create_dir_all(dir)?;
+            let made = std::fs::create_dir_all(dir);
+            made.map_err(|error| format!("{} cannot be made: {error}; name another --dir", dir.display()))?;
             dir.as_path()
         }
         None => {

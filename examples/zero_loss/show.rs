@@ -166,8 +166,8 @@ pub(crate) fn where_to_look(dir: &Path) {
     let dir = dir.display();
     println!("\nLook at what is left:");
     let inspect = "cargo run --release -p headwater-fsck --bin wal-inspect --";
-    println!("  {inspect} journal {dir}/journal");
-    println!("  {inspect} checkpoints list {dir}/checkpoints");
+    println!("  {inspect} journal {dir}");
+    println!("  {inspect} checkpoints {dir}");
     println!("  {inspect} check {dir}");
 }
 

@@ -83,9 +83,10 @@
 //! A head: K1 64 bytes or more; K2 the magic, K3 a version that is known, K4 the zeros; K5 the checksum; K6 epoch and
 //! number are those of its name; K7 the table is no longer than [`TABLE_BYTES_MAX`], and K8 its checksum verifies; K9 it
 //! decodes to its last byte, texts are UTF-8, logs ascend, names of sections differ, parts have lengths above 0 that add
-//! up to the section's, none longer than [`PART_BYTES_MAX`] nor stored longer than that; K10 the chain descends, below
+//! up to the section's, none longer than [`PART_BYTES_MAX`] nor stored longer than that, and a section inside is no longer
+//! than [`INSIDE_BYTES_MAX`]; K10 the chain descends, below
 //! the head's own epoch and number; K11 the object is as long as it says, which is what preamble, table and sections
-//! inside add up to.
+//! inside add up to, and the latter to no more than [`INSIDE_BYTES_MAX`].
 //!
 //! A section inside: K12 its stored bytes verify; K13 they expand to its length, and K14 that verifies.
 //!

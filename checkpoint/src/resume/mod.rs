@@ -51,12 +51,15 @@
 //!
 //! # The driver's cycle
 //!
-//! 1. Receivers [report](crate::journal::Journal::add) what they have logged; a batch is [allotted](crate::journal::Journal::allot)
+//! 1. Receivers report what they have logged to the driver's [`reports`](Driver::reports), which
+//!    [add](crate::journal::Journal::add) it, also [from other processes](crate::receive::serve); a batch is [allotted](crate::journal::Journal::allot)
 //!    its input before anything is done with it.
 //! 2. [`checkpoint`](Driver::checkpoint), so that the allotment is found without much replay.
-//! 3. The batch's outputs are published under [`OutputId`](crate::journal::OutputId) and then
+//! 3. The batch's outputs are published under [`OutputId`](crate::journal::OutputId), to a [`sink`](crate::sink), and then
 //!    [committed](crate::journal::Journal::commit); the batch is [finished](crate::journal::Journal::finish).
-//! 4. `checkpoint` again. Once its ticket has answered, [`clean`](Driver::clean).
+//! 4. `checkpoint` again. Once its ticket has answered, [`clean`](Driver::clean): it retires the journal, and puts on record
+//!    what receivers may remove. They ask for that and remove it themselves, by
+//!    [`release`](headwater_wal::receiver::Receiver::release).
 //!
 //! A checkpoint holds exactly the effects of the journal's events below its position. So the application's own state has
 //! to be that of the same moment: take [`snapshot`](Driver::snapshot) and a copy of the state in the thread that finishes

@@ -27,7 +27,7 @@
 //!         Ok(Answer::PassedOver)
 //!     }
 //!     fn released(&self, _: ReceiverLog) -> Result<Position> {
-//!         Ok(Position::START)
+//!         Ok(Position::START) // it lets nothing go
 //!     }
 //! }
 //!
@@ -63,8 +63,10 @@
 //! - **A stop loses nothing**: see [`Receiver::stop`].
 //! - **Nothing durable is orphaned.** A receiver begins with the blocks of its log that the driver does not know, whoever
 //!   cut them, and takes no record before they are settled ([`Receiver::start`]).
-//! - **Bounded**: what is handed in and not settled takes `held_bytes_max`, and then [`push`](Receiver::push) waits; so
-//!   does a driver that is away for long.
+//! - **Bounded**: what is handed in and not settled takes `held_bytes_max`, and then [`push`](Receiver::push) waits, also
+//!   while the driver is away for long.
+//! - **Nothing that is needed is removed.** Its log grows until [`Receiver::release`] is called, which asks the driver below
+//!   which position nothing is needed, and keeps what is not settled, whatever the answer.
 //!
 //! # When something goes wrong
 //!

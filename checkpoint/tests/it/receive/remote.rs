@@ -192,3 +192,19 @@ fn where_the_driver_listens_is_asked_again_for_each_connection() {
     assert_eq!(super::serve::settled(&remote).unwrap_err().kind(), Kind::Unavailable);
     assert_eq!(super::serve::settled(&remote).unwrap(), Some(Position(2)));
 }
+
+#[test]
+fn a_driver_that_was_replaced_is_left_for_its_heir() {
+    let served = |says| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        receive::serve(listener, Arc::new(says)).unwrap()
+    };
+    let fenced = Error::new(Kind::Fenced, "another driver has taken over");
+    let (old, heir) = (served(super::serve::Says::that(Err(fenced))), served(super::serve::Says::settled(2)));
+    let addresses = Mutex::new(vec![heir.address(), old.address()]);
+    let find = move || Ok(addresses.lock().pop().expect("it is asked twice"));
+    let remote = Remote::new(find, receive::Options::default()).unwrap();
+    assert_eq!(super::serve::settled(&remote).unwrap_err().kind(), Kind::Fenced);
+    assert_eq!(super::serve::settled(&remote).unwrap(), Some(Position(2)));
+    assert_eq!(super::serve::settled(&remote).unwrap(), Some(Position(2)), "it is asked no third time");
+}

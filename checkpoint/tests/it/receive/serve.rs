@@ -27,7 +27,7 @@ pub(super) struct Says {
 }
 
 impl Says {
-    fn that(settled: Result<Option<Position>>) -> Says {
+    pub(super) fn that(settled: Result<Option<Position>>) -> Says {
         Says { settled, takes_time: Duration::ZERO, panics: false, reported: Mutex::default() }
     }
 
