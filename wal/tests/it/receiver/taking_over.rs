@@ -1,6 +1,7 @@
 //! What the next receiver of a log finds there, and what becomes of blocks that are refused.
 
-use headwater_wal::Kind;
+use headwater_wal::receiver::blocks;
+use headwater_wal::{Kind, Position};
 
 use super::{Scene, record, send, settle};
 
@@ -199,6 +200,49 @@ fn a_block_that_is_missing_from_the_log_is_not_passed_over_in_silence() {
     settle(&receiver);
     let why = receiver.failure().expect("it says so");
     assert_eq!(why.kind(), Kind::Unavailable, "{why:?}");
+}
+
+#[test]
+fn a_block_without_the_one_before_it_is_not_reported() {
+    // The blocks of two epochs, none of them reported.
+    let scene = Scene::new();
+    for epoch in 0..2 {
+        scene.book().away = 0;
+        let receiver = scene.start();
+        scene.book().away = u32::MAX;
+        for block in 0..3 {
+            let from = epoch * 6 + block * 2;
+            send(&receiver, 0, from..from + 2);
+            scene.pass(200);
+            settle(&receiver);
+        }
+        scene.book().taken.clear();
+        drop(receiver);
+    }
+    let payloads: Vec<_> = {
+        let log = scene.open().unwrap();
+        let log = log.start_stepped(Position::START).unwrap();
+        log.replay(Position::START).unwrap().map(|record| record.unwrap().payload).collect()
+    };
+    assert_eq!(payloads.len(), 6);
+    let of_all_but = |missing: Option<usize>| {
+        let scene = Scene::new();
+        let log = scene.open().unwrap().start_stepped(Position::START).unwrap();
+        for (_, payload) in payloads.iter().enumerate().filter(|(at, _)| Some(*at) != missing) {
+            let _ = log.append_kind(blocks::RECORD_KIND, log.now(), payload.clone()).unwrap();
+            while log.turn() {}
+        }
+        log.close().unwrap();
+        let receiver = scene.try_start().unwrap();
+        settle(&receiver);
+        let failure = receiver.failure().map(|why| why.kind());
+        (failure, scene.book().taken.len())
+    };
+    assert_eq!(of_all_but(None), (None, 6));
+    for missing in 1..5 {
+        let (failure, taken) = of_all_but(Some(missing));
+        assert!(failure == Some(Kind::Damaged) && taken <= missing, "missing={missing} {failure:?} {taken}");
+    }
 }
 
 #[test]
