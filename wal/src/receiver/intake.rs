@@ -208,7 +208,7 @@ impl Intake {
                 self.resent.insert(partition);
                 Ok(true)
             }
-            // What was skipped is handed in after all: only the driver knows whether it is safe, and it refuses what it has.
+            // What was skipped is handed in after all. Only the driver knows whether it is safe, and says so by refusing.
             Some(known) if position < known.next => Ok(!known.assumed && position < known.end),
             Some(known) if position > known.next => invalid(format!(
                 "a record does not follow the one before it; if the source has none between, say so with skip: \
