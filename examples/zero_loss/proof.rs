@@ -45,6 +45,9 @@ impl Proof {
         if runs.iter().any(|(partition, ..)| *partition as usize >= sent.len()) {
             proof.wrong.push("there is a partition that the source does not have".into());
         }
+        if proof.sent == 0 {
+            proof.wrong.push("nothing was sent, and so nothing is shown".into());
+        }
         if words != truth {
             proof.wrong.push("the words in the results are not those of the records in them".into());
         }

@@ -19,6 +19,8 @@ pub(crate) const PARTITIONS: u32 = 2;
 const TICK: Duration = Duration::from_millis(10);
 /// How long everything may take that is left when the killing is over.
 const DRAIN_WITHIN: Duration = Duration::from_secs(60);
+/// How long a process is waited for that is to stop, when not everything was safe in time.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
 /// A process that ends by itself so often, in a row and unasked, is not only unlucky.
 const ENDS_MAX: u32 = 100;
 
@@ -232,9 +234,9 @@ impl Run<'_> {
         }
         if !self.source.is_done() {
             let partitions = self.source.partitions();
-            self.outcome
-                .failures
-                .push(format!("not all of it was safe after {DRAIN_WITHIN:?}: {partitions:?}"));
+            self.outcome.failures.push(format!(
+                "not all of it was safe after {DRAIN_WITHIN:?}, for want of room on disk perhaps: {partitions:?}"
+            ));
         }
         Ok(())
     }
@@ -253,13 +255,19 @@ impl Run<'_> {
         while self.totals.is_none() && Instant::now() < until {
             self.tick(&mut Progress::none())?;
         }
+        if self.totals.is_none() {
+            self.outcome
+                .failures
+                .push("the driver has not told its own count, to hold the results against".into());
+        }
         Ok(())
     }
 
     fn stop_one(&mut self, who: Who) -> Result<()> {
         // One that is to die now and then may do so once more before it hears that it shall stop.
         let mut deaths = if self.options.fault.is_deadly() { 3 } else { 0 };
-        while let Err(error) = self.children.wait(who, DRAIN_WITHIN) {
+        let at_most = if self.source.is_done() { DRAIN_WITHIN } else { STOP_WITHIN };
+        while let Err(error) = self.children.wait(who, at_most) {
             if deaths == 0 {
                 self.outcome.failures.push(error.to_string());
                 return Ok(());

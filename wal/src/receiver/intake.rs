@@ -208,7 +208,8 @@ impl Intake {
                 self.resent.insert(partition);
                 Ok(true)
             }
-            Some(known) if position < known.next => Ok(true),
+            // What was skipped is handed in after all. Only the driver knows whether it is safe, and says so by refusing.
+            Some(known) if position < known.next => Ok(!known.assumed && position < known.end),
             Some(known) if position > known.next => invalid(format!(
                 "a record does not follow the one before it; if the source has none between, say so with skip: \
                  partition={partition} position={position} expected={}",
@@ -236,6 +237,9 @@ impl Intake {
                 let position = place.position;
                 let new = Partition { end: position, next: position, safe: 0, assumed: false };
                 let partition = self.partitions.entry(place.partition).or_insert(new);
+                if partition.assumed {
+                    partition.end = partition.end.min(position);
+                }
                 self.open.building.push_numbered(place, partition.end, record);
                 (partition.end, partition.next) = (position + 1, position + 1);
                 partition.assumed = false;

@@ -218,6 +218,44 @@ fn a_source_that_sends_again_what_is_safe_is_told_again() {
 }
 
 #[test]
+fn a_source_that_sends_again_what_it_had_skipped_is_told_by_the_driver_what_is_safe() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    // Another receiver had the partition: the source was told so, and has nothing new to send.
+    scene.book().ends.insert(0, 5);
+    receiver.skip(0, 5);
+    // It died, and has forgotten what it was told.
+    send(&receiver, 0, 3..5);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "{:?}", receiver.failure());
+    assert_eq!((scene.safe(0), scene.book().ends[&0]), (5, 5), "nobody waits for what is safe");
+    send(&receiver, 0, 5..6);
+    scene.pass(200);
+    settle(&receiver);
+    assert_eq!((scene.safe(0), scene.book().ends[&0]), (6, 6));
+}
+
+#[test]
+fn a_source_that_skips_forward_and_comes_back_is_told_by_the_driver_what_is_safe() {
+    let scene = Scene::new();
+    let receiver = scene.start();
+    send(&receiver, 0, 0..2);
+    scene.pass(200);
+    settle(&receiver);
+    // Another receiver has had the partition since, and now it is here again.
+    scene.book().ends.insert(0, 5);
+    receiver.skip(0, 5);
+    scene.source.safe.lock().clear();
+    send(&receiver, 0, 2..5);
+    scene.pass(200);
+    settle(&receiver);
+    assert!(receiver.failure().is_none(), "{:?}", receiver.failure());
+    assert_eq!((scene.safe(0), scene.book().ends[&0]), (5, 5), "nobody waits for what is safe");
+    assert_eq!(receiver.next(0), Some(5));
+}
+
+#[test]
 fn what_is_held_is_bounded_and_pushing_waits_for_room() {
     let scene = Scene::new();
     let receiver = scene.start();

@@ -228,7 +228,7 @@ fn a_block_without_the_one_before_it_is_not_reported() {
         let scene = Scene::new();
         let log = scene.open().unwrap().start_stepped(Position::START).unwrap();
         for (_, payload) in payloads.iter().enumerate().filter(|(at, _)| Some(*at) != missing) {
-            let _ = log.append_kind(blocks::RECORD_KIND, log.now(), payload.clone()).unwrap();
+            drop(log.append_kind(blocks::RECORD_KIND, log.now(), payload.clone()).unwrap());
             while log.turn() {}
         }
         log.close().unwrap();
