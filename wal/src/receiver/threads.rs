@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle, current};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -41,12 +41,14 @@ impl Threads {
         if threads.iter().any(|thread| thread.thread().id() == current().id()) {
             return;
         }
-        let Some(until) = Instant::now().checked_add(at_most) else { return };
+        let until = core.clock.elapsed().saturating_add(at_most);
         let mut intake = core.intake.lock();
         while intake.working > 0 {
-            if core.room.wait_until(&mut intake, until).timed_out() {
+            let left = until.saturating_sub(core.clock.elapsed());
+            if left.is_zero() {
                 return;
             }
+            core.room.wait_for(&mut intake, left);
         }
         drop(intake);
         for thread in threads {
