@@ -99,11 +99,17 @@ pub(crate) fn end(options: &Options, outcome: &Outcome) {
     let total: u32 = kills.values().sum();
     row("killed", &format!("{total} times in {:.0} s: {}", outcome.took.as_secs_f64(), join(&killed)));
     for (role, times) in recoveries {
-        let (median, worst) = median_and_worst(times);
+        let each = in_millis(times);
+        let mut sorted = each.clone();
+        sorted.sort_unstable();
+        let (median, worst) = (sorted[sorted.len() / 2], sorted[sorted.len() - 1]);
         row(
             "back again",
             &format!("{role}: {median} ms in the median, {worst} ms at worst, from its death to its work"),
         );
+        for some in each.chunks(20) {
+            row("", &some.iter().map(u128::to_string).collect::<Vec<_>>().join(" "));
+        }
     }
     row(
         "sent",
@@ -179,11 +185,8 @@ fn join(parts: &[String]) -> String {
     if parts.is_empty() { "nobody".into() } else { parts.join(", ") }
 }
 
-/// In milliseconds.
-fn median_and_worst(times: &[Duration]) -> (u128, u128) {
-    let mut times: Vec<_> = times.iter().map(Duration::as_millis).collect();
-    times.sort_unstable();
-    (times.get(times.len() / 2).copied().unwrap_or(0), times.last().copied().unwrap_or(0))
+fn in_millis(times: &[Duration]) -> Vec<u128> {
+    times.iter().map(Duration::as_millis).collect()
 }
 
 /// 1234567 as 1,234,567.
