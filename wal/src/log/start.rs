@@ -52,7 +52,11 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
     options.check()?;
     let options = &options.on(&*store);
     // What is damaged is refused before anything is claimed.
-    refuse(&look(&*store, given.at_least, Depth::Quick)?, options, given.accepted)?;
+    let found = look(&*store, given.at_least, Depth::Quick)?;
+    refuse(&found, options, given.accepted)?;
+    if found.identity.is_none() {
+        store.prove()?;
+    }
     let owner = store.append().map(Append::own).transpose()?;
     let token = (given.random)();
     let mut claimed = 0;

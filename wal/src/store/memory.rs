@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{Append, Entry, Name, Object, Own, Pages, Room, Store, Survives, Tail, What};
+use super::{Append, Entry, Fetch, Name, Object, Own, Pages, Room, Store, Survives, Tail, What};
 use crate::error::{Error, Kind, Result};
 
 const PAGE_ENTRIES: usize = 100;
@@ -89,6 +89,15 @@ impl Store for Memory {
             return Ok(None);
         }
         Ok(Some(Arc::new(Opened(self.contents(name)?))))
+    }
+
+    fn fetch(&self, name: &Name, range: Range<u64>) -> Option<Fetch> {
+        // As on real media: where files are not opened, reads are begun ahead.
+        if self.grows {
+            return None;
+        }
+        let read = self.read(name, range);
+        Some(Fetch::new(|| read))
     }
 
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {

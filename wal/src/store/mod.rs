@@ -72,12 +72,67 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// empty. What appears or goes while the pages are read may be listed or not.
     fn list(&self, folder: &Name) -> Result<Pages<'_>>;
 
+    /// Lists as [`list`](Store::list) does what has a name greater than `after`, as text.
+    ///
+    /// Media that can begin in the middle do; elsewhere all is listed and the rest left out.
+    fn list_after(&self, folder: &Name, after: &str) -> Result<Pages<'_>> {
+        let after = after.to_owned();
+        Ok(Box::new(self.list(folder)?.map(move |page| {
+            let mut page = page?;
+            page.retain(|entry| entry.name > after);
+            Ok(page)
+        })))
+    }
+
+    /// Begins a [`read`](Store::read) and does not wait for it, so that many can be under way at once. `None`: on this
+    /// medium nothing is gained by it; read when the bytes are wanted.
+    fn fetch(&self, name: &Name, range: Range<u64>) -> Option<Fetch> {
+        let _ = (name, range);
+        None
+    }
+
     /// Removes a name; that it is gone already is fine. After a power cut the name may be back.
     fn remove(&self, name: &Name) -> Result<()>;
+
+    /// Removes many names, in any order and as many at once as the medium can. Answers for each of them, in their order.
+    fn remove_all(&self, names: &[Name]) -> Vec<Result<()>> {
+        names.iter().map(|name| self.remove(name)).collect()
+    }
+
+    /// Proves that this place keeps what is said of a store here, above all that a name is given once. Whoever is about to
+    /// begin a log where there is none calls it first; it may take seconds and leaves nothing behind. Media that cannot be
+    /// other than they say have nothing to prove.
+    ///
+    /// `Unsupported`: it does not, and a log here would lose data.
+    fn prove(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// The calls of media whose files grow.
     fn append(&self) -> Option<&dyn Append> {
         None
+    }
+}
+
+/// A read that was begun and not waited for. Dropped, it is given up.
+#[must_use]
+pub struct Fetch(Box<dyn FnOnce() -> Result<Bytes> + Send>);
+
+impl Fetch {
+    /// What is to be done to wait for it.
+    pub fn new(wait: impl FnOnce() -> Result<Bytes> + Send + 'static) -> Self {
+        Fetch(Box::new(wait))
+    }
+
+    /// Waits for it, and answers as [`read`](Store::read) does.
+    pub fn wait(self) -> Result<Bytes> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fetch")
     }
 }
 
