@@ -5,6 +5,7 @@ mod every_byte;
 mod floors;
 mod format;
 mod histories;
+mod incidents;
 mod log;
 mod real;
 mod receiver;

@@ -57,6 +57,7 @@ pub(crate) struct World {
     pub(crate) tally: Tally,
     pub(crate) growing: bool,
     rotten_reads: Arc<AtomicBool>,
+    stale_listings: Arc<AtomicBool>,
     seed: u64,
 }
 
@@ -90,6 +91,7 @@ impl World {
             tally: tally.clone(),
             growing,
             rotten_reads: Arc::default(),
+            stale_listings: Arc::default(),
             seed,
         }
     }
@@ -105,6 +107,7 @@ impl World {
             tally: self.tally.clone(),
             growing: self.growing,
             rotten_reads: Arc::default(),
+            stale_listings: Arc::default(),
             seed,
         }
     }
@@ -119,6 +122,7 @@ impl World {
             tally: self.tally.clone(),
             growing: self.growing,
             rotten_reads: self.rotten_reads.clone(),
+            stale_listings: self.stale_listings.clone(),
             seed: self.seed,
         }
     }
@@ -155,6 +159,9 @@ impl World {
         {
             return;
         }
+        if self.stale_listings.load(Ordering::Relaxed) && error.kind() == Kind::Damaged {
+            return self.tally.count("stale listings that looked like damage");
+        }
         let wrong = matches!(error.kind(), Kind::Damaged | Kind::Invalid | Kind::Unsupported);
         assert!(!wrong, "no crash or fault may look like this (P4): {error:?}");
     }
@@ -164,9 +171,15 @@ impl World {
         self.rotten_reads.store(rotten, Ordering::Relaxed);
     }
 
+    /// From now on a listing may leave out what it must show. That may look like damage, and nothing else may come of it.
+    pub(crate) fn stale_listings(&self, stale: bool) {
+        self.stale_listings.store(stale, Ordering::Relaxed);
+    }
+
     pub(crate) fn surveyed(&self, survey: &Survey) {
         self.tally.survey(survey);
-        if self.rotten_reads.load(Ordering::Relaxed) {
+        let explained = [&self.rotten_reads, &self.stale_listings];
+        if explained.iter().any(|explained| explained.load(Ordering::Relaxed)) {
             return;
         }
         assert!(survey.damages().is_empty(), "no crash or fault may look like damage (P4): {survey}");
