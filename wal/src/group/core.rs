@@ -7,6 +7,7 @@
 
 mod end;
 mod retire;
+mod summarise;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,13 +15,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use summarise::Summing;
 
 use super::queue::{Job, Life, Queue, Retired, weight};
 use super::ticket::{Slot, Waiter};
 use crate::clock::{Clock, Time};
 use crate::error::{Error, Kind, Result};
+use crate::format::summary::Summary;
 use crate::format::{Durability, Handle, Position, Unsettled};
-use crate::log::{Chain, Failed, Flight, Options, Prepared, Started, Survey, Unsynced, Writer};
+use crate::log::{Chain, Facts, Failed, Flight, Options, Prepared, Started, Survey, Unsynced, Writer};
 use crate::store::{Room, Store};
 
 /// The most groups that are at the device at once.
@@ -67,6 +70,11 @@ pub(crate) struct Core {
     clock_doubt: Mutex<Option<String>>,
     /// Files that were retired and could not be removed, and whether they begin an epoch.
     left: Mutex<Vec<(Position, bool)>>,
+    /// What this writer's summaries say.
+    facts: Facts,
+    summing: Mutex<Summing>,
+    /// What was to be removed below has been removed.
+    swept: Mutex<Position>,
     /// What tidying at the start could not do.
     pub(super) untidied: Option<Error>,
     stepped: bool,
@@ -108,9 +116,17 @@ pub(super) struct Errands {
     pub(super) room: Option<(u64, Room)>,
     /// A sync of what a `Process` log has written.
     pub(super) sync: Option<Unsynced>,
+    /// A summary to be put.
+    pub(super) summary: Option<Summary>,
     /// One is at the device.
     pub(super) out: bool,
     pub(super) over: bool,
+}
+
+impl Errands {
+    pub(super) fn is_empty(&self) -> bool {
+        self.room.is_none() && self.sync.is_none() && self.summary.is_none()
+    }
 }
 
 impl std::fmt::Debug for Core {
@@ -127,7 +143,8 @@ impl Core {
         started: Started,
         stepped: bool,
     ) -> Self {
-        let Started { writer, chain, survey, left, untidied } = started;
+        let Started { writer, chain, survey, left, untidied, facts, swept } = started;
+        let summing = Summing::new(survey.summarised(), options.summary_segments);
         let (wall, before) = (clock.wall(), survey.engine_time());
         let doubt = survey.doubts(wall, &options).then(|| {
             format!(
@@ -152,6 +169,9 @@ impl Core {
             clock,
             clock_doubt: Mutex::new(doubt),
             left: Mutex::new(left),
+            facts,
+            summing: Mutex::new(summing),
+            swept: Mutex::new(swept),
             untidied,
             stepped,
         }
@@ -200,6 +220,10 @@ impl Core {
 
     /// One turn of the writer's work. A panic of the medium or of the clock in it fails the log as a failed write does.
     pub(super) fn turn(&self) -> Turn {
+        // In a stepped log nobody else does things aside.
+        if self.stepped && self.run_summary() {
+            return Turn::Did;
+        }
         let mut desk = self.desk();
         let mut jobs = {
             let mut queue = self.queue.lock();
@@ -483,6 +507,8 @@ impl Core {
             view.segments.extend(closed.into_iter().chain(active));
         }
         view.shown = writer.end();
+        // With what states it: a summary of a mark's segment says where the log begins.
+        view.begins = view.begins.max(writer.begins());
     }
 
     /// Nothing of these was handed over, and they wait for room.

@@ -6,6 +6,7 @@ use super::chain::Segment;
 use super::kept::Kept;
 use super::look::{Depth, look};
 use super::many::Many;
+use super::parts::Parts;
 use super::read::{Record, read};
 use super::replay::{damaged, record};
 use super::source::{File, Ranged, segment_name};
@@ -62,7 +63,7 @@ impl Reader {
 
     /// The record of an acknowledged handle.
     pub fn read(&self, handle: &Handle) -> Result<Record> {
-        read(&*self.store, &self.kept, handle, self.limit)
+        read(&self.store, &self.kept, handle, self.limit)
     }
 
     /// The records of many handles, in their order. Where a medium keeps files open, handles that follow one another
@@ -190,13 +191,22 @@ impl Follow {
             let message = format!("the log begins later: asked={} begins={}", self.from, chain.begins);
             return Err(Error::new(Kind::Retired, message));
         }
-        let known = chain.segments.iter().find(|segment| {
-            segment.end > self.from
-                || (!segment.sealed && segment.closed_at.is_none() && !segment.begins_epoch)
-        });
+        let mut parts = Parts::new(self.store.clone(), Arc::new(chain.clone()), self.from)?;
+        let mut known = None;
+        while known.is_none()
+            && let Some(part) = parts.next()?
+        {
+            let mut segments = part.chain.segments.iter();
+            known = segments
+                .find(|segment| {
+                    segment.end > self.from
+                        || (!segment.sealed && segment.closed_at.is_none() && !segment.begins_epoch)
+                })
+                .cloned();
+        }
         let ended = |segment: &Segment| segment.sealed || segment.closed_at.is_some();
         // Behind what looked like the end of a segment that the look says has not ended: nothing to show for now.
-        let Some(segment) = known.filter(|segment| ended(segment) || self.from <= segment.end) else {
+        let Some(segment) = &known.filter(|segment| ended(segment) || self.from <= segment.end) else {
             return Ok(false);
         };
         // What is damaged before it is told first.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
+use super::parts::Parts;
 use super::read::Record;
 use super::source::{File, Reads, segment_name};
 use super::survey::Survey;
@@ -27,7 +28,9 @@ use crate::store::Store;
 #[derive(Debug)]
 pub struct Replay {
     store: Arc<dyn Store>,
+    /// The part of the chain that is being replayed, and those behind it.
     chain: Arc<Chain>,
+    parts: Parts,
     from: Position,
     since: Time,
     limit: u32,
@@ -61,16 +64,23 @@ impl Replay {
                 format!("the log begins later: asked={from} begins={}", chain.begins),
             ));
         }
+        let mut parts = Parts::new(store.clone(), chain.clone(), from)?;
+        let (mut chain, mut damages) = (chain, VecDeque::new());
+        if let Some(part) = parts.next()? {
+            damages.extend(part.damages(from));
+            chain = part.chain;
+        }
         let next_segment = chain.first_reaching(from);
         Ok(Replay {
             store,
             chain,
+            parts,
             from,
             since,
             limit,
             next_segment,
             current: None,
-            damages: VecDeque::new(),
+            damages,
             done: false,
         })
     }
@@ -79,7 +89,7 @@ impl Replay {
     #[must_use]
     pub(crate) fn telling(mut self, survey: &Survey) -> Self {
         let wanted = survey.damages().iter().filter(|damage| damage.range.end > self.from);
-        self.damages = wanted.map(|damage| (damage.range.start, survey.refusal_for(damage))).collect();
+        self.damages.extend(wanted.map(|damage| (damage.range.start, survey.refusal_for(damage))));
         self
     }
 
@@ -87,12 +97,17 @@ impl Replay {
         loop {
             let Some(current) = &mut self.current else {
                 let next = self.chain.segments.get(self.next_segment).map(|segment| segment.base);
-                let due = |damage: &mut (Position, Error)| next.is_none_or(|next| damage.0 < next);
+                let last = self.parts.is_over();
+                let due = |damage: &mut (Position, Error)| next.map_or(last, |next| damage.0 < next);
                 if let Some((_, error)) = self.damages.pop_front_if(due) {
                     return Ok(Some(Err(error)));
                 }
                 let Some(segment) = self.chain.segments.get(self.next_segment).cloned() else {
-                    return Ok(None);
+                    let Some(part) = self.parts.next()? else { return Ok(None) };
+                    // Damage in it lies before what is damaged in the parts behind.
+                    part.damages(self.from).into_iter().rev().for_each(|one| self.damages.push_front(one));
+                    (self.chain, self.next_segment) = (part.chain, 0);
+                    continue;
                 };
                 self.next_segment += 1;
                 let too_old = segment.times.is_some_and(|(_, greatest)| greatest < self.since);

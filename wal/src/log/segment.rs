@@ -148,6 +148,11 @@ impl Writer {
         }
     }
 
+    /// Where the log begins, by what has landed.
+    pub(crate) fn begins(&self) -> Position {
+        self.begins
+    }
+
     /// Where the groups end that have landed.
     pub(crate) fn end(&self) -> Position {
         self.end
