@@ -20,26 +20,23 @@ pub(crate) struct Facts {
     pub(crate) epoch: u64,
     pub(crate) written_max: u64,
     pub(crate) in_flight: u64,
+    /// The engine's time that the log had reached when the writer started.
+    pub(crate) time: Time,
     pub(crate) lost: Vec<Range<Position>>,
 }
 
 impl Facts {
     /// The summary of segments that were acknowledged and follow one another; none if it cannot be said in one.
-    pub(crate) fn summary(
-        &self,
-        segments: &[Segment],
-        begins: Position,
-        swept: Position,
-        time: Time,
-    ) -> Option<Summary> {
-        let end = segments.last()?.next;
+    pub(crate) fn summary(&self, segments: &[Segment], begins: Position, swept: Position) -> Option<Summary> {
+        let last = segments.last()?;
+        let end = last.next;
         let summary = Summary {
             identity: self.identity,
             epoch: self.epoch,
             end,
             begins: begins.min(end),
             swept: swept.min(begins).min(end),
-            time,
+            time: self.time.max(last.made_at).max(last.closed_at.unwrap_or_default()),
             in_flight: self.in_flight,
             written_max: self.written_max,
             lost: self.lost.iter().filter(|lost| lost.end > begins).cloned().collect(),

@@ -34,8 +34,7 @@ impl Core {
         let mut summing = self.summing.lock();
         let from = view.segments.partition_point(|segment| segment.base < summing.to);
         let segments = view.segments.get(from..from + summing.count).filter(|_| !summing.out)?;
-        let (swept, time) = (*self.swept.lock(), self.now());
-        let summary = self.facts.summary(segments, view.begins, swept, time);
+        let summary = self.facts.summary(segments, view.begins, *self.swept.lock());
         summing.out = summary.is_some();
         if summary.is_none() {
             summing.another(self.options.summary_segments);
