@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
+use super::look::{Depth, look};
 use super::parts::Parts;
 use super::read::Record;
 use super::source::{File, Reads, segment_name};
@@ -169,6 +170,21 @@ impl Replay {
         Ok(Current { segment, walk, told })
     }
 
+    /// What to say of a segment that is not there and was not retired: a look that rests on a summary does not miss it.
+    fn lost(&mut self) -> Result<Option<Error>> {
+        let Some(segment) = self.chain.segments.get(self.next_segment.wrapping_sub(1)) else {
+            return Ok(None);
+        };
+        if self.store.append().is_some()
+            || look(&*self.store, Position::START, Depth::Quick)?.begins() > segment.base
+        {
+            return Ok(None);
+        }
+        self.current = None;
+        let range = segment.start().max(self.from)..segment.end;
+        Ok(Some(damaged(&*self.store, segment.base, range, "the file has gone")))
+    }
+
     /// The sparse index of a sealed segment; empty if its footer does not verify, which costs only time.
     fn index(&self, segment: &Segment) -> Result<Vec<IndexEntry>> {
         let offset = segment.end.since(segment.base);
@@ -252,12 +268,19 @@ impl Iterator for Replay {
                 self.done = true;
                 None
             }
-            Err(gone) if gone.kind() == Kind::NotThere => {
-                self.done = true;
-                let message =
-                    "a segment went while it was replayed: it was retired; pin what is still needed";
-                Some(Err(Error::new(Kind::Retired, message).because(gone)))
-            }
+            Err(gone) if gone.kind() == Kind::NotThere => Some(Err(match self.lost() {
+                Ok(Some(lost)) => lost,
+                Ok(None) => {
+                    self.done = true;
+                    let message =
+                        "a segment went while it was replayed: it was retired; pin what is still needed";
+                    Error::new(Kind::Retired, message).because(gone)
+                }
+                Err(error) => {
+                    self.done = true;
+                    error
+                }
+            })),
             Err(error) => {
                 self.done = true;
                 Some(Err(error))

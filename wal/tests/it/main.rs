@@ -15,4 +15,5 @@ mod simulation;
 mod store_local;
 mod store_local_faults;
 mod store_sim;
+mod summaries;
 mod tickets;

@@ -71,8 +71,10 @@ impl<'a> Looking<'a> {
                     == (last.base, last.epoch, last.begins_epoch, u64::from(last.body))
         });
         let footer = |(at, footer): (Position, Footer)| at == last.end && Some(footer.seal) == last.seal;
-        // One that a later epoch has closed, after a loss, may end before its file does.
-        header && found.len == last.file_len && (!last.sealed || found.footer.is_some_and(footer))
+        // Where a loss was accepted behind it, a later epoch may have closed it, or the chain goes on behind the loss.
+        let ends = found.footer.is_some_and(|(_, footer)| footer.next == ground.end)
+            || self.found.iter().any(|found| found.base == ground.end && found.header.is_ok());
+        header && ends && found.len == last.file_len && (!last.sealed || found.footer.is_some_and(footer))
     }
 
     /// Where the walk begins, and what is known of the segment before.
@@ -129,8 +131,13 @@ impl<'a> Looking<'a> {
             let at = chain.binary_search_by_key(&entry.base, |segment| segment.base);
             at.is_ok_and(|at| {
                 let segment = &chain[at];
-                (segment.end, segment.file_len, segment.epoch, segment.begins_epoch, segment.sealed)
-                    == (entry.end, entry.file_len, entry.epoch, entry.begins_epoch, entry.sealed)
+                // Behind what was lost and accepted since, the chain goes on elsewhere.
+                let next =
+                    segment.next == entry.next || survey.lost.iter().any(|lost| lost.contains(&entry.next));
+                let ends =
+                    (segment.end, segment.file_len, segment.epoch, segment.begins_epoch, segment.sealed)
+                        == (entry.end, entry.file_len, entry.epoch, entry.begins_epoch, entry.sealed);
+                next && ends
                     && (segment.seal, segment.records, segment.times)
                         == (entry.seal, entry.records, entry.times)
                     && (segment.made_at, segment.closed_at) == (entry.made_at, entry.closed_at)
