@@ -64,6 +64,10 @@ const STORE: Facts<fn(&dyn Store)> = facts![
     a_listing_is_ordered_and_complete
     a_listing_shows_one_level
     a_listing_lives_with_what_comes_and_goes
+    a_listing_begins_behind_any_text
+    a_read_begun_ahead_answers_as_any_read
+    a_read_begun_ahead_may_be_given_up
+    many_names_are_removed_at_once
     removing_twice_is_fine_and_frees_the_name
 ];
 
@@ -340,6 +344,64 @@ fn a_listing_lives_with_what_comes_and_goes(store: &dyn Store) {
     }
     let after = list(store, &Name::ROOT);
     assert!(after.contains(&file(&text(541), 1)) && !after.contains(&file(&text(542), 1)));
+}
+
+fn a_listing_begins_behind_any_text(store: &dyn Store) {
+    let names: Vec<String> = (0..136).map(|at| format!("{at:04}")).collect();
+    put_many(store, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    for text in ["folder/0001", "folder/0002/x", "folder/0003", "folder-0"] {
+        put(store, text, b"x");
+    }
+    let after = |folder: &Name, after: &str| -> Vec<Entry> {
+        let pages = store.list_after(folder, after).expect("a listing begins");
+        let pages: Vec<_> = pages.map(|page| page.expect("a page")).collect();
+        assert!(pages.iter().all(|page| !page.is_empty()), "a page holds something");
+        pages.concat()
+    };
+    let whole = list(store, &Name::ROOT);
+    for text in ["", "0000", "0000x", "0067", "0134", "0135", "folder", "folder-", "folder-0", "folder.", "z"]
+    {
+        let expected: Vec<_> = whole.iter().filter(|entry| *entry.name > *text).cloned().collect();
+        assert_eq!(after(&Name::ROOT, text), expected, "after {text:?}");
+    }
+    assert_eq!(after(&name("folder"), "0001"), [folder("0002"), file("0003", 1)]);
+    assert_eq!(after(&name("folder"), "0002"), [file("0003", 1)]);
+    assert_eq!(after(&name("folder"), "0003"), []);
+    assert_eq!(after(&name("nothing"), "0003"), []);
+}
+
+fn a_read_begun_ahead_answers_as_any_read(store: &dyn Store) {
+    put(store, "a", b"0123456789");
+    let Some(missing) = store.fetch(&name("b"), 0..1) else { return };
+    let ranges = [0..10, 3..7, 8..100, 10..11, 50..60, 0..u64::MAX];
+    let begun: Vec<_> = ranges.iter().map(|range| store.fetch(&name("a"), range.clone())).collect();
+    assert_eq!(kind(missing.wait()), Some(Kind::NotThere));
+    for (range, begun) in ranges.into_iter().zip(begun).rev() {
+        let begun = begun.expect("as before").wait().expect("a read of what is there");
+        assert_eq!(begun, read(store, "a", range.clone()), "{range:?}");
+    }
+}
+
+fn a_read_begun_ahead_may_be_given_up(store: &dyn Store) {
+    put(store, "a", b"0123456789");
+    for _ in 0..100 {
+        drop(store.fetch(&name("a"), 0..10));
+    }
+    assert_eq!(all(store, "a"), "0123456789");
+}
+
+fn many_names_are_removed_at_once(store: &dyn Store) {
+    let names: Vec<String> = (0..272).map(|at| format!("folder/{at:04}")).collect();
+    put_many(store, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    put(store, "kept", b"x");
+    let mut gone: Vec<Name> = names[1..].iter().rev().map(|text| name(text)).collect();
+    gone.push(name("never/was"));
+    let answers = store.remove_all(&gone);
+    assert_eq!(answers.len(), gone.len(), "an answer for each");
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(list(store, &name("folder")), [file("0000", 1)]);
+    assert_eq!(list(store, &Name::ROOT), [folder("folder"), file("kept", 1)]);
+    assert_eq!(store.remove_all(&[]).len(), 0);
 }
 
 fn removing_twice_is_fine_and_frees_the_name(store: &dyn Store) {
