@@ -1,6 +1,8 @@
 //! Floor 3: the log. It decides and acts, in whatever thread calls it, and knows no clock and no randomness.
 
+mod ahead;
 mod chain;
+mod feed;
 mod flight;
 mod kept;
 mod look;

@@ -65,8 +65,9 @@ impl Reader {
         read(&*self.store, &self.kept, handle, self.limit)
     }
 
-    /// The records of many handles, in their order. Where a medium keeps files open, handles that follow one another
-    /// closely in one segment are read at once, up to 256 KiB.
+    /// The records of many handles, in their order. Handles that follow one another closely in one segment are read at
+    /// once, up to 256 KiB; on an object store, where they lie close together in whatever order, up to 1 MiB, and up to 64
+    /// reads and 64 MiB are under way at once.
     pub fn read_many<'a>(&'a self, handles: &'a [Handle]) -> impl Iterator<Item = Result<Record>> + 'a {
         let mut many = Many::new(&*self.store, &self.kept, handles, self.limit);
         std::iter::from_fn(move || many.next(|handle| Ok(handle.base), |handle| self.read(handle)))
