@@ -56,6 +56,11 @@ impl<T> Ahead<T> {
         self.under_way.front().map(|begun| &begun.what)
     }
 
+    /// What the last one is for.
+    pub(crate) fn back(&self) -> Option<&T> {
+        self.under_way.back().map(|begun| &begun.what)
+    }
+
     /// The next one, to be waited for.
     pub(crate) fn take(&mut self) -> Option<(T, Fetch)> {
         let Begun { what, bytes, fetch } = self.under_way.pop_front()?;

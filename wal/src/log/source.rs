@@ -99,6 +99,13 @@ impl<R: Reads> File<R> {
         self
     }
 
+    /// Some of its bytes are here already.
+    #[must_use]
+    pub(crate) fn having(mut self, window: Window) -> Self {
+        self.window = window;
+        self
+    }
+
     /// Who has read it, for the next file.
     pub(crate) fn into_reads(self) -> R {
         self.reads

@@ -19,7 +19,7 @@ const SHARED_BYTES_LEAST: usize = 2048;
 const SHARED_TIMES_MAX: usize = 128;
 
 /// The bytes of a file from `at` on.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     at: u64,
     bytes: Bytes,

@@ -1,6 +1,7 @@
 //! Reads that are begun ahead: many at once, within their bounds, and the same answers as without them.
 
 mod bounded;
+mod following;
 mod same;
 
 use std::ops::Range;
@@ -30,6 +31,7 @@ pub(crate) struct Far {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) reads: AtomicU64,
+    pub(crate) lists: AtomicU64,
     /// Begun, and neither waited for nor given up.
     pub(crate) under_way: AtomicU64,
     pub(crate) bytes_under_way: AtomicU64,
@@ -105,7 +107,18 @@ impl Store for Far {
     }
 
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {
-        self.store.list(folder)
+        // A list is asked for page by page.
+        let seen = self.seen.clone();
+        let count = move |page| {
+            seen.lists.fetch_add(1, Ordering::Relaxed);
+            page
+        };
+        Ok(Box::new(self.store.list(folder)?.map(count)))
+    }
+
+    fn list_after(&self, folder: &Name, after: &str) -> Result<Pages<'_>> {
+        self.seen.lists.fetch_add(1, Ordering::Relaxed);
+        self.store.list_after(folder, after)
     }
 
     fn remove(&self, name: &Name) -> Result<()> {
