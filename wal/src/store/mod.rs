@@ -13,6 +13,7 @@ pub mod memory;
 mod name;
 #[cfg(feature = "object")]
 pub mod object;
+pub mod probe;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "sim")]
@@ -110,6 +111,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// `Unsupported`: it does not, and a log here would lose data.
     fn prove(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Other clients of this place, each with connections of its own, where a promise that holds within one client may
+    /// not hold between two. For [`probe`](probe::probe).
+    fn others(&self) -> Vec<Arc<dyn Store>> {
+        Vec::new()
     }
 
     /// The calls of media whose files grow.
