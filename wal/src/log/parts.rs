@@ -140,7 +140,7 @@ impl Chain {
         position: Position,
     ) -> Result<Option<Segment>> {
         let segment = self.reaching(store, position)?;
-        Ok(segment.filter(|segment| segment.start() <= position))
+        Ok(segment.filter(|segment| (segment.start()..segment.end).contains(&position)))
     }
 
     /// The segment that begins at `base`, if one does.
@@ -153,11 +153,19 @@ impl Chain {
         Ok(segment.filter(|segment| segment.base == base))
     }
 
+    /// The first segment that ends behind `position`, if it is not held.
+    pub(crate) fn find_older(
+        self: Arc<Self>,
+        store: &Arc<dyn Store>,
+        position: Position,
+    ) -> Result<Option<Segment>> {
+        let older = self.older.filter(|&older| position < older);
+        let Some(older) = older else { return Ok(None) };
+        Ok(self.reaching(store, position)?.filter(|segment| segment.base < older))
+    }
+
     /// The first segment that ends behind `position`.
     fn reaching(self: Arc<Self>, store: &Arc<dyn Store>, position: Position) -> Result<Option<Segment>> {
-        if position < self.begins {
-            return Ok(None);
-        }
         let mut parts = Parts::new(store.clone(), self, position)?;
         while let Some(part) = parts.next()? {
             if let Some(segment) = part.chain.segments.get(part.chain.first_reaching(position)) {

@@ -2,10 +2,12 @@
 
 mod ahead;
 mod every_byte;
+mod fetching;
 mod floors;
 mod format;
 mod histories;
 mod log;
+mod object;
 mod real;
 mod receiver;
 mod reserve;
