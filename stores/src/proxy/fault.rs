@@ -62,9 +62,11 @@ impl Request {
     }
 }
 
+type Rule = dyn Fn(&Request) -> Option<Fault> + Send + Sync;
+
 /// Chooses what becomes of each request.
 #[derive(Clone)]
-pub struct Faults(Arc<dyn Fn(&Request) -> Option<Fault> + Send + Sync>);
+pub struct Faults(Arc<Rule>);
 
 impl Faults {
     /// Every request is passed on.
