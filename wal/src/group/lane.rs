@@ -105,7 +105,7 @@ impl Core {
     fn hire_next(self: &Arc<Self>, crew: &Arc<Crew>, lane: usize) -> bool {
         {
             let queue = self.queue.lock();
-            if !matches!(queue.life, Life::Running) || !queue.ready(self.lanes()) {
+            if !matches!(queue.life, Life::Running) || !self.is_ready(&queue) {
                 return false;
             }
         }
@@ -119,7 +119,7 @@ impl Core {
     fn sleep(&self, quiet: &mut Quiet) -> Option<Slept> {
         let mut queue = self.queue.lock();
         loop {
-            if queue.ready(self.lanes()) {
+            if self.is_ready(&queue) {
                 return Some(Slept::Woken);
             }
             if !matches!(queue.life, Life::Running) && queue.flying == 0 {
@@ -130,9 +130,14 @@ impl Core {
                 quiet.ended();
             }
             let Some(at_most) = quiet.sleep() else { return Some(Slept::Long) };
-            let dozing = at_most <= DOZE;
+            // One lane sees to it that a group which lingers goes in time.
+            let due = queue.due(self.lanes()).filter(|_| !queue.watched);
+            let left = due.map(|due| due.saturating_sub(self.elapsed()).max(Duration::from_micros(1)));
+            let at_most = left.unwrap_or(at_most);
+            let dozing = left.is_none() && at_most <= DOZE;
             queue.asleep += 1;
             queue.dozing |= dozing;
+            queue.watched |= due.is_some();
             let timed_out = if at_most == Duration::MAX {
                 self.work.wait(&mut queue);
                 false
@@ -141,10 +146,15 @@ impl Core {
             };
             queue.asleep -= 1;
             queue.dozing &= !dozing;
+            queue.watched &= due.is_none();
             if !timed_out {
                 return Some(Slept::Woken);
             }
-            quiet.slept(at_most);
+            match due {
+                // It was waited for, whatever the clock says: one that stands still must not hold a group.
+                Some(_) => queue.has_lingered(),
+                None => quiet.slept(at_most),
+            }
         }
     }
 

@@ -304,7 +304,7 @@ impl Log {
     /// Puts a record in the queue, which has room for it.
     fn enqueue(&self, queue: &mut queue::Queue, prepared: Prepared) -> Ticket {
         let slot = Slot::new();
-        queue.push(Job::Append(prepared, slot.clone()));
+        queue.push(Job::Append(prepared, slot.clone()), || self.core.elapsed());
         let unattended = queue.may_be_led();
         if !unattended {
             self.core.call(queue);
@@ -315,7 +315,7 @@ impl Log {
     fn hand_in(&self, job: Job) -> Result<()> {
         let mut queue = self.core.queue.lock();
         queue.open()?;
-        queue.push(job);
+        queue.push(job, || self.core.elapsed());
         if queue.full.is_some() {
             self.core.work.notify_all(); // retiring may overtake what waits for room
         }

@@ -30,4 +30,4 @@ pub(crate) use many::Many;
 pub(crate) use read::{locate, read, read_at};
 pub(crate) use record::Prepared;
 pub(crate) use segment::{Failed, Unsynced, Writer};
-pub(crate) use start::{Given, Started, start, sweep};
+pub(crate) use start::{Given, Started, claimed_above, start, sweep};

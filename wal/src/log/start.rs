@@ -170,6 +170,15 @@ fn claim(store: &dyn Store, above: u64, token: &[u8; 16]) -> Result<u64> {
     Err(Error::new(Kind::Unavailable, message))
 }
 
+/// The greatest claim above an epoch, if there is one.
+pub(crate) fn claimed_above(store: &dyn Store, epoch: u64) -> Result<Option<u64>> {
+    let mut greatest = None;
+    for page in store.list_after(&Name::new(CLAIMS)?, &name::claim(epoch))? {
+        greatest = page?.iter().filter_map(|entry| name::parse_claim(&entry.name)).max().max(greatest);
+    }
+    Ok(greatest.filter(|&claimed| claimed > epoch))
+}
+
 /// Makes what is kept durable, on media whose page cache can show what a failed sync lost: writes it again, byte for
 /// byte, from the last acknowledged position on, and syncs file and names, also when nothing is to be written.
 ///
