@@ -11,10 +11,13 @@
 pub mod local;
 pub mod memory;
 mod name;
+#[cfg(feature = "object")]
+pub mod object;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "sim")]
 pub mod suite;
+mod url;
 
 use std::fmt;
 use std::ops::Range;
@@ -27,6 +30,7 @@ use crate::error::Result;
 pub use local::Local;
 pub use memory::Memory;
 pub use name::Name;
+pub use url::open;
 
 /// What a disk writes whole or not at all, if it begins and ends on multiples of it.
 pub(crate) const SECTOR_BYTES: u32 = 512;

@@ -64,7 +64,11 @@ const STORE: Facts<fn(&dyn Store)> = facts![
     a_listing_is_ordered_and_complete
     a_listing_shows_one_level
     a_listing_lives_with_what_comes_and_goes
+    a_listing_may_begin_in_the_middle
+    what_was_begun_reads_as_what_is_read
+    what_was_begun_may_be_given_up
     removing_twice_is_fine_and_frees_the_name
+    removing_many_answers_for_each
 ];
 
 const APPEND: Facts<fn(&dyn Store, &dyn Append)> = facts![
@@ -352,6 +356,68 @@ fn removing_twice_is_fine_and_frees_the_name(store: &dyn Store) {
         put(store, text, b"second");
         assert_eq!(all(store, text), "second");
     }
+}
+
+fn list_after(store: &dyn Store, folder: &Name, after: &str) -> Vec<Entry> {
+    let pages = store.list_after(folder, after).expect("a listing begins");
+    pages.flat_map(|page| page.expect("a page")).collect()
+}
+
+fn a_listing_may_begin_in_the_middle(store: &dyn Store) {
+    for text in ["a/1", "a/2/x", "a-b", "a.b", "ab/3", "b", "folder/c", "folder/d/e", "folder/f"] {
+        put(store, text, b"x");
+    }
+    let all = list(store, &Name::ROOT);
+    for after in ["", "A", "a", "a-", "a-b", "a.b", "a/", "aa", "ab", "b", "folder", "g", "a b", "\u{e4}"] {
+        let expected: Vec<Entry> = all.iter().filter(|entry| *entry.name > *after).cloned().collect();
+        assert_eq!(list_after(store, &Name::ROOT, after), expected, "{after:?}");
+    }
+    assert_eq!(list_after(store, &name("folder"), "c"), [folder("d"), file("f", 1)]);
+    assert_eq!(list_after(store, &name("folder"), "f"), []);
+    assert_eq!(list_after(store, &name("nowhere"), "f"), []);
+    let names: Vec<String> = (0..272).map(|at| format!("many/{at:04}")).collect();
+    put_many(store, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let found: Vec<String> = list_after(store, &name("many"), "0100")
+        .into_iter()
+        .map(|entry| format!("many/{}", entry.name))
+        .collect();
+    assert_eq!(found, names[101..]);
+}
+
+fn what_was_begun_reads_as_what_is_read(store: &dyn Store) {
+    put(store, "folder/a", b"0123456789");
+    let ranges = [0..10, 3..7, 9..20, 5..5, 10..11, 0..u64::MAX];
+    let begun: Vec<_> = ranges.iter().map(|range| store.fetch(&name("folder/a"), range.clone())).collect();
+    for (range, fetch) in ranges.into_iter().zip(begun) {
+        let Some(fetch) = fetch else { return };
+        assert_eq!(fetch.wait().expect("a read that was begun"), read(store, "folder/a", range));
+    }
+    let missing = store.fetch(&name("folder/b"), 0..1).expect("as before");
+    assert_eq!(kind(missing.wait()), Some(Kind::NotThere));
+}
+
+fn what_was_begun_may_be_given_up(store: &dyn Store) {
+    put(store, "a", b"0123456789");
+    for _ in 0..100 {
+        drop(store.fetch(&name("a"), 0..10));
+    }
+    assert_eq!(all(store, "a"), "0123456789");
+}
+
+fn removing_many_answers_for_each(store: &dyn Store) {
+    assert!(store.remove_all(&[]).is_empty());
+    let texts: Vec<String> = (0..300).map(|at| format!("many/{at:04}")).collect();
+    put_many(store, &texts.iter().map(String::as_str).collect::<Vec<_>>());
+    put(store, "other", b"x");
+    let mut names: Vec<Name> = texts.iter().map(|text| name(text)).collect();
+    names.insert(7, name("never/was"));
+    names.push(name("many/0000"));
+    names.reverse();
+    let answers = store.remove_all(&names);
+    assert_eq!(answers.len(), names.len());
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(list(store, &name("many")), []);
+    assert_eq!(all(store, "other"), "x");
 }
 
 fn a_place_has_one_owner(store: &dyn Store, append: &dyn Append) {

@@ -6,6 +6,7 @@ mod floors;
 mod format;
 mod histories;
 mod log;
+mod object;
 mod real;
 mod receiver;
 mod reserve;
