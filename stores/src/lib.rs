@@ -6,11 +6,4 @@ pub mod plain;
 pub mod proxy;
 pub mod servers;
 
-use std::sync::Arc;
-
-use headwater_wal::store::{Memory, Store};
-
-/// Opens a store by its URL.
-pub fn open(_url: &str) -> headwater_wal::Result<Arc<dyn Store>> {
-    Ok(Arc::new(Memory::objects()))
-}
+pub use headwater_wal::store::open;

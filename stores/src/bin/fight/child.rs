@@ -2,6 +2,8 @@
 //! It says in its file, a line in one write and before it goes on:
 //!
 //! - `begins LIFE`, then `started LIFE EPOCH` or `refused LIFE KIND`;
+//! - `seen RECORD POSITION` of everything that the log has then, before it retires it: so names come free behind the back
+//!   of the other one, who may be about to put under one of them;
 //! - `try RECORD` before an append;
 //! - `ack RECORD POSITION` when its ticket has answered, or `KIND RECORD`;
 //! - `over LIFE KIND`, what the log has failed with; then it waits to be told again.
@@ -12,16 +14,16 @@ use std::io::{BufRead, Write, stdin};
 use std::path::Path;
 
 use headwater_stores::open;
-use headwater_wal::{Kind, Log, Options, Position, Ticket, Time};
+use headwater_wal::{Log, Options, Position, Ticket, Time};
 
 use super::Result;
 
 /// How many appends wait for their answers at once.
-const WINDOW: usize = 12;
+const WINDOW: usize = 40;
 
-/// Small groups, of which several are under way at once.
+/// Several small groups under way at once.
 pub(super) fn options() -> Options {
-    Options::from_text("record_bytes_max=64KiB&segment_bytes=64KiB&group_bytes_max=400&linger=1ms")
+    Options::from_text("record_bytes_max=64KiB&segment_bytes=64KiB&linger=4ms")
         .expect("good options")
 }
 
@@ -49,6 +51,23 @@ impl Fighter<'_> {
         Ok(self.said.write_all(line.as_bytes())?)
     }
 
+    /// The inner error is the log's.
+    fn see_and_retire(&mut self, log: &Log) -> Result<headwater_wal::Result<()>> {
+        let replay = match log.replay(Position::START) {
+            Ok(replay) => replay,
+            Err(error) => return Ok(Err(error)),
+        };
+        for record in replay {
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => return Ok(Err(error)),
+            };
+            let text = String::from_utf8_lossy(&record.payload).into_owned();
+            self.say(format!("seen {text} {}", record.handle.position()))?;
+        }
+        Ok(log.retire_before(Time::MAX).map(drop))
+    }
+
     fn live(&mut self, life: usize) -> Result<()> {
         let begun = open(self.url)
             .and_then(|store| Log::open(store, options()))
@@ -58,6 +77,9 @@ impl Fighter<'_> {
             Err(error) => return self.say(format!("refused {life} {:?} {error:?}", error.kind())),
         };
         self.say(format!("started {life} {}", log.epoch()))?;
+        if let Err(error) = self.see_and_retire(&log)? {
+            return self.say(format!("over {life} {:?} {error:?}", error.kind()));
+        }
         let mut waiting: VecDeque<(String, Ticket)> = VecDeque::new();
         for number in 0_u64.. {
             let record = format!("{}-{life}-{number}", self.name);
@@ -74,9 +96,7 @@ impl Fighter<'_> {
                 }
             }
             if let Some(failure) = log.failure() {
-                // What ends a life is what the first append that failed was told.
-                let kind = if failure.kind() == Kind::Closed { Kind::Closed } else { failure.kind() };
-                return self.say(format!("over {life} {kind:?} {failure}"));
+                return self.say(format!("over {life} {:?} {failure}", failure.kind()));
             }
         }
         Ok(())

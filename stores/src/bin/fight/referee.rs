@@ -15,6 +15,8 @@ use super::child::options;
 pub(super) struct Told {
     /// Record and position.
     pub(super) acked: Vec<(String, u64)>,
+    /// What it found in the log as it began.
+    pub(super) seen: Vec<(String, u64)>,
     pub(super) tried: HashSet<String>,
     /// Records of which it was said that they are certainly not in the log.
     pub(super) fenced: HashSet<String>,
@@ -27,6 +29,7 @@ impl Told {
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
                 ["ack", record, position] => told.acked.push((record.to_owned(), position.parse()?)),
+                ["seen", record, position] => told.seen.push((record.to_owned(), position.parse()?)),
                 ["try", record] => drop(told.tried.insert(record.to_owned())),
                 ["Fenced", record, ..] => drop(told.fenced.insert(record.to_owned())),
                 _ => {}
@@ -63,9 +66,13 @@ pub(super) fn compare(told: &[Told], there: &[(String, u64)]) -> Result<String> 
         }
     }
     let mut seen: HashMap<&str, u64> = HashMap::new();
-    for (record, position) in there {
-        if let Some(before) = seen.insert(record, *position) {
+    let mut at: HashMap<u64, &str> = HashMap::new();
+    for (record, position) in told.iter().flat_map(|told| &told.seen).chain(there) {
+        if let Some(before) = seen.insert(record, *position).filter(|before| before != position) {
             return Err(format!("{record} is there twice, at {before} and {position}").into());
+        }
+        if let Some(other) = at.insert(*position, record).filter(|other| other != record) {
+            return Err(format!("position {position} had {other} and then {record}").into());
         }
         if !told.iter().any(|told| told.tried.contains(record)) {
             return Err(format!("{record} is there, and nobody appended it").into());
@@ -86,7 +93,7 @@ pub(super) fn compare(told: &[Told], there: &[(String, u64)]) -> Result<String> 
     if acked == 0 {
         return Err("nothing was acknowledged at all".into());
     }
-    Ok(format!("{acked} acknowledged, each found once where it was acknowledged; {} in the log", there.len()))
+    Ok(format!("{acked} acknowledged, each found once where it was acknowledged, of {} in the log", seen.len()))
 }
 
 #[cfg(test)]
@@ -115,6 +122,7 @@ mod tests {
             ("try x\nack x 8", "", vec![("x", 16)], "is lost"),
             ("try x\nack x 8", "", vec![("x", 8), ("x", 16)], "twice"),
             ("try x\nack x 8", "", vec![("x", 8), ("y", 16)], "nobody"),
+            ("try x\ntry y\nseen y 8", "", vec![("x", 8)], "and then"),
             ("try x\nack x 8\ntry y\nFenced y", "", vec![("x", 8), ("y", 16)], "Fenced"),
             ("try x", "", vec![], "nothing"),
         ] {
