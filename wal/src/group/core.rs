@@ -380,7 +380,13 @@ impl Core {
             }
             (Err(Failed::Full(error)), None, Some(flight)) => {
                 desk.flying[at].back = Some(Back::NoRoom(flight, party));
-                self.queue.lock().grounded += 1;
+                let mut queue = self.queue.lock();
+                queue.grounded += 1;
+                // Of a log that closes, who slept until this came back has to see that it will not land.
+                if !matches!(queue.life, Life::Running) {
+                    self.work.notify_all();
+                }
+                drop(queue);
                 return self.call_back(desk, error);
             }
             (_, Some(before), flight) => {

@@ -103,8 +103,9 @@ impl Log {
         }
     }
 
-    /// The records of many handles, in their order. Where a medium keeps files open, handles that follow one another
-    /// closely in one segment are read at once, up to 256 KiB.
+    /// The records of many handles, in their order. Handles that follow one another closely in one segment are read at
+    /// once, up to 256 KiB; on an object store, where they lie close together in whatever order, up to 1 MiB, and up to 64
+    /// reads and 64 MiB are under way at once.
     pub fn read_many<'a>(&'a self, handles: &'a [Handle]) -> impl Iterator<Item = Result<Record>> + 'a {
         let (store, limit) = (&*self.core.store, self.core.options.record_bytes_max);
         let mut many = Many::new(store, &self.kept, handles, limit);

@@ -1,7 +1,10 @@
 //! Floor 3: the log. It decides and acts, in whatever thread calls it, and knows no clock and no randomness.
 
+mod ahead;
 mod chain;
+mod feed;
 mod flight;
+mod follow;
 mod kept;
 mod look;
 mod many;
@@ -17,10 +20,11 @@ mod survey;
 mod window;
 
 pub use chain::{Chain, Segment};
+pub use follow::Follow;
 pub use look::{Depth, look};
 pub use options::{Compression, Options};
 pub use read::Record;
-pub use reader::{Follow, Reader};
+pub use reader::Reader;
 pub use replay::Replay;
 pub use survey::{Aside, Because, Damage, Survey, Torn};
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
+use super::feed::Feed;
 use super::read::Record;
 use super::source::{File, Reads, segment_name};
 use super::survey::Survey;
@@ -22,8 +23,10 @@ use crate::store::Store;
 /// Damage is an item of its own, an error that names file and offset; the records around it follow. Any other error,
 /// such as a failed read, ends the replay.
 ///
-/// It holds a window of 256 KiB, or one record that is longer. A payload of 2 KiB or more shares the window's memory with
-/// its neighbours: copy the part that is kept for long. Shorter ones are copies already.
+/// It holds a window of 256 KiB, or one record that is longer; of an object store a segment, or 8 MiB of one that is
+/// longer, and up to 64 MiB that are read ahead, 64 reads at most. Dropped, it gives those up. A payload of 2 KiB or more
+/// may share the window's memory with its neighbours, up to 128 times its length: copy what is kept for long. Shorter
+/// ones are copies already.
 #[derive(Debug)]
 pub struct Replay {
     store: Arc<dyn Store>,
@@ -33,6 +36,8 @@ pub struct Replay {
     limit: u32,
     next_segment: usize,
     current: Option<Current>,
+    /// What segments are read by, between two of them.
+    feed: Option<Feed>,
     /// What opening found damaged and is not told yet: where it begins, and what to say of it.
     damages: VecDeque<(Position, Error)>,
     done: bool,
@@ -41,7 +46,7 @@ pub struct Replay {
 #[derive(Debug)]
 struct Current {
     segment: Segment,
-    walk: Walk<File<Arc<dyn Store>>>,
+    walk: Walk<File<Feed>>,
     /// Everything below was told: as records, as the log's own, or as damage.
     told: Position,
 }
@@ -62,6 +67,7 @@ impl Replay {
             ));
         }
         let next_segment = chain.first_reaching(from);
+        let feed = Some(Feed::new(store.clone(), chain.clone(), since));
         Ok(Replay {
             store,
             chain,
@@ -70,6 +76,7 @@ impl Replay {
             limit,
             next_segment,
             current: None,
+            feed,
             damages: VecDeque::new(),
             done: false,
         })
@@ -94,12 +101,11 @@ impl Replay {
                 let Some(segment) = self.chain.segments.get(self.next_segment).cloned() else {
                     return Ok(None);
                 };
+                let index = self.next_segment;
                 self.next_segment += 1;
-                let too_old = segment.times.is_some_and(|(_, greatest)| greatest < self.since);
-                if segment.records == Some(0) || too_old || segment.start() >= self.chain.shown {
-                    continue;
+                if self.feed.as_ref().is_some_and(|feed| feed.wants(&segment)) {
+                    self.current = Some(self.enter(index, segment)?);
                 }
-                self.current = Some(self.enter(segment)?);
                 continue;
             };
             let seen = current.walk.next()?;
@@ -110,7 +116,8 @@ impl Replay {
                 None => {
                     let end = current.segment.end.min(self.chain.shown);
                     let (told, base) = (current.told.max(self.from), current.segment.base);
-                    self.current = None;
+                    let over = self.current.take();
+                    self.feed = over.map(|over| over.walk.into_source().into_reads());
                     if told < end {
                         let range = told..end;
                         return Ok(Some(Err(damaged(
@@ -139,7 +146,7 @@ impl Replay {
     }
 
     /// A walk over the segment that begins at the last group it can begin at.
-    fn enter(&self, segment: Segment) -> Result<Current> {
+    fn enter(&mut self, index: usize, segment: Segment) -> Result<Current> {
         let end = segment.end.min(self.chain.shown);
         let life = self.chain.life(&segment);
         let mut offset = segment.body;
@@ -147,8 +154,9 @@ impl Replay {
             let entry = self.index(&segment)?.into_iter().rev().find(|entry| entry.position <= self.from);
             offset = entry.map_or(offset, |entry| entry.position.since(segment.base));
         }
-        let file = File::new(self.store.clone(), segment_name(segment.base), end.since(segment.base))
-            .holding(self.limit);
+        let mut feed = self.feed.take().expect("between two segments the feed is here");
+        feed.enter(index, offset);
+        let file = File::new(feed, segment_name(segment.base), end.since(segment.base)).holding(self.limit);
         let walk = Walk::from(file, life, segment.base, offset);
         let told = segment.base.plus(offset);
         Ok(Current { segment, walk, told })

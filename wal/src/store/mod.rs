@@ -13,6 +13,7 @@ pub mod memory;
 mod name;
 #[cfg(feature = "object")]
 pub mod object;
+pub mod probe;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "sim")]
@@ -81,10 +82,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Media that can begin in the middle do; elsewhere all is listed and the rest left out.
     fn list_after(&self, folder: &Name, after: &str) -> Result<Pages<'_>> {
         let after = after.to_owned();
-        Ok(Box::new(self.list(folder)?.map(move |page| {
-            let mut page = page?;
+        Ok(Box::new(self.list(folder)?.filter_map(move |page| {
+            let mut page = match page {
+                Ok(page) => page,
+                failed => return Some(failed),
+            };
             page.retain(|entry| entry.name > after);
-            Ok(page)
+            (!page.is_empty()).then_some(Ok(page))
         })))
     }
 
@@ -110,6 +114,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// `Unsupported`: it does not, and a log here would lose data.
     fn prove(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Other clients of this place, each with connections of its own, where a promise that holds within one client may
+    /// not hold between two. For [`probe`](probe::probe).
+    fn others(&self) -> Vec<Arc<dyn Store>> {
+        Vec::new()
     }
 
     /// The calls of media whose files grow.

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod every_byte;
+mod fetching;
 mod floors;
 mod format;
 mod histories;

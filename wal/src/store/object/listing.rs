@@ -35,6 +35,8 @@ pub(super) struct Folder {
     pub(super) path: Path,
     /// Only what has a greater name.
     pub(super) after: Option<String>,
+    /// So many entries a page.
+    pub(super) page_entries: Option<usize>,
     /// Found out once: this store lists in no order.
     pub(super) unordered: Arc<AtomicBool>,
 }
@@ -131,6 +133,7 @@ impl Folder {
                     offset: offset.clone(),
                     delimiter: Some(Cow::Borrowed("/")),
                     page_token: token.clone(),
+                    max_keys: self.page_entries,
                     extensions: trace.extensions(),
                     ..PaginatedListOptions::default()
                 };

@@ -26,6 +26,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use bytes::Bytes;
 use object_store::ObjectStore;
@@ -43,8 +44,16 @@ use self::listing::{Folder, Listing};
 pub use self::patience::Patience;
 use self::pool::Pool;
 use self::secrets::Secrets;
+pub use super::probe;
 use super::{Fetch, Name, Pages, Store, Survives};
 use crate::error::{Error, Kind, Result};
+
+/// Through so many clients a store is probed...
+const PROBED_CLIENTS: usize = 4;
+/// ... which list in pages so small that there are several...
+const PROBED_PAGE_ENTRIES: usize = 7;
+/// ... and give up sooner: what a store does wrong each time is not to be waited out.
+const PROBED_DEADLINE: Duration = Duration::from_secs(15);
 
 /// A prefix of an object store.
 ///
@@ -56,6 +65,8 @@ pub struct Bucket {
     prefix: Path,
     survives: Survives,
     origin: Origin,
+    /// So many names a page of a listing; else as many as the store likes.
+    page_entries: Option<usize>,
     unordered: Arc<AtomicBool>,
 }
 
@@ -93,6 +104,13 @@ impl Bucket {
         self.change(|client| client.patience = patience)
     }
 
+    /// Listing so many names a page, where the store lists by pages, and not as many as it likes.
+    #[must_use]
+    pub fn page_entries(mut self, entries: usize) -> Self {
+        self.page_entries = Some(entries.max(1));
+        self
+    }
+
     /// What a put survives here, where the store is one of whose kind we do not know.
     #[must_use]
     pub fn surviving(mut self, survives: Survives) -> Self {
@@ -117,7 +135,7 @@ impl Bucket {
                 .because(error)
         })?;
         let (client, pool) = (Arc::new(client), Pool::shared()?);
-        Ok(Bucket { client, pool, prefix, survives, origin, unordered: Arc::default() })
+        Ok(Bucket { client, pool, prefix, survives, origin, page_entries: None, unordered: Arc::default() })
     }
 
     fn change(mut self, change: impl FnOnce(&mut Client)) -> Self {
@@ -157,6 +175,7 @@ impl Bucket {
             pool: Arc::clone(&self.pool),
             path: self.below(folder),
             after: after.map(str::to_owned),
+            page_entries: self.page_entries,
             unordered: Arc::clone(&self.unordered),
         })
     }
@@ -212,6 +231,37 @@ impl Store for Bucket {
             None => Err(ended(Kind::Unknown, name)),
         };
         paths.into_iter().zip(names).map(|(path, name)| path.and_then(|_| answer_for(name))).collect()
+    }
+
+    fn prove(&self) -> Result<()> {
+        if self.origin.unproven {
+            return Ok(());
+        }
+        let findings = probe::probe(self)?;
+        let Some(wrong) = findings.list().iter().find(|finding| *finding.held() != probe::Held::Yes) else {
+            return Ok(());
+        };
+        let message = format!(
+            "this store does not keep what a log needs: {wrong}; `wal-fsck probe` shows all of it; \
+             `unproven=accept` in the URL begins a log all the same: place={}",
+            self.client.place
+        );
+        Err(Error::new(Kind::Unsupported, message))
+    }
+
+    fn others(&self) -> Vec<Arc<dyn Store>> {
+        // Some servers check a condition well within one connection, and not between two.
+        let other = |_| {
+            let client = self.origin.connect.as_ref().and_then(|connect| connect().ok());
+            let mut other = self.clone().page_entries(PROBED_PAGE_ENTRIES);
+            if let Some(client) = client {
+                other.client = Arc::new(client);
+            }
+            let deadline = other.client.patience.deadline.min(PROBED_DEADLINE);
+            let other = other.change(|client| client.patience.deadline = deadline);
+            Arc::new(other) as Arc<dyn Store>
+        };
+        (0..PROBED_CLIENTS).map(other).collect()
     }
 }
 

@@ -1,7 +1,10 @@
 //! Logs on object stores, without a server: on the stores in memory and on disk that the crate beneath brings.
 
 mod bucket;
+mod failing;
+mod faulty;
 mod log;
+mod probing;
 
 use std::sync::Arc;
 
