@@ -68,6 +68,14 @@ impl Bucket {
         Bucket(url.into())
     }
 
+    /// One of the plain server in memory.
+    pub fn plain(address: SocketAddr) -> Self {
+        Bucket(format!(
+            "s3://headwater?aws_endpoint=http://{address}&allow_http=true&aws_region=us-east-1&\
+             aws_access_key_id=nobody&aws_secret_access_key=nothing"
+        ))
+    }
+
     /// The URL of a folder in it that nobody else uses.
     pub fn folder(&self, name: &str) -> String {
         use std::hash::{BuildHasher, RandomState};

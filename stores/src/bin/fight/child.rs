@@ -23,8 +23,7 @@ const WINDOW: usize = 40;
 
 /// Several small groups under way at once.
 pub(super) fn options() -> Options {
-    Options::from_text("record_bytes_max=64KiB&segment_bytes=64KiB&linger=4ms")
-        .expect("good options")
+    Options::from_text("record_bytes_max=64KiB&segment_bytes=64KiB&linger=15ms").expect("good options")
 }
 
 pub(super) fn fight(url: &str, name: &str, said: &Path) -> Result<()> {

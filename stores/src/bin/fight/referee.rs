@@ -93,7 +93,10 @@ pub(super) fn compare(told: &[Told], there: &[(String, u64)]) -> Result<String> 
     if acked == 0 {
         return Err("nothing was acknowledged at all".into());
     }
-    Ok(format!("{acked} acknowledged, each found once where it was acknowledged, of {} in the log", seen.len()))
+    Ok(format!(
+        "{acked} acknowledged, each found once where it was acknowledged, of {} in the log",
+        seen.len()
+    ))
 }
 
 #[cfg(test)]
