@@ -104,7 +104,7 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
 }
 
 fn beyond_the_deadline_callers_are_told_and_a_restart_settles(bucket: &Bucket) {
-    let place = Place::new(bucket, "deadline").asking(&[("deadline", "500ms"), ("attempt", "300ms")]);
+    let place = Place::new(bucket, "deadline").begun().asking(&[("deadline", "500ms"), ("attempt", "300ms")]);
     let Some((mut place, proxy)) = place.behind_a_proxy() else { return };
     let log = place.start();
     place.write(&log, 0..50);
@@ -140,7 +140,7 @@ fn beyond_the_deadline_callers_are_told_and_a_restart_settles(bucket: &Bucket) {
 }
 
 fn puts_that_hang_are_tried_again_and_then_everything_goes_on(bucket: &Bucket) {
-    let place = Place::new(bucket, "hang").asking(&[("attempt", "500ms"), ("pause", "5ms")]);
+    let place = Place::new(bucket, "hang").begun().asking(&[("attempt", "500ms"), ("pause", "5ms")]);
     let Some((mut place, proxy)) = place.behind_a_proxy() else { return };
     let log = place.start();
     place.write(&log, 0..20);

@@ -79,7 +79,7 @@ fn whatever_happens_to_puts_every_acknowledged_record_is_found_and_none_twice(bu
 }
 
 fn what_cannot_be_read_fails_the_start_and_is_never_called_torn(bucket: &Bucket) {
-    let place = Place::new(bucket, "unread").asking(&[("deadline", "300ms"), ("pause", "5ms")]);
+    let place = Place::new(bucket, "unread").begun().asking(&[("deadline", "300ms"), ("pause", "5ms")]);
     let Some((mut place, proxy)) = place.behind_a_proxy() else { return };
     let log = place.start();
     place.write(&log, 0..40);

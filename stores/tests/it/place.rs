@@ -53,6 +53,12 @@ impl Place {
         Place { bucket: bucket.clone(), folder, options: options(""), acked: BTreeMap::new() }
     }
 
+    /// With a log in it, begun while nothing stood in the way.
+    pub(crate) fn begun(self) -> Self {
+        self.start().close().expect("it closes");
+        self
+    }
+
     pub(crate) fn with_options(mut self, text: &str) -> Self {
         self.options = options(text);
         self

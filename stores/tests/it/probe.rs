@@ -20,7 +20,8 @@ fn it_passes_and_leaves_nothing_behind(bucket: &Bucket) {
 
 /// Each time, since a race that was won by luck must not let a server pass.
 fn is_refused_each_time(server: Server, word: &str) {
-    let Some(bucket) = server.bucket() else { return };
+    // s3rver answers some listings with 500 for ever; nobody is to wait for that.
+    let Some(bucket) = server.bucket().map(|bucket| bucket.with("deadline", "2s")) else { return };
     for _ in 0..3 {
         let url = bucket.folder("probe");
         let start = |url: &str| Log::open(open(url)?, Options::default())?.start(Position::START);
@@ -36,10 +37,10 @@ fn is_refused_each_time(server: Server, word: &str) {
 
 #[test]
 fn a_server_that_ignores_the_condition_is_refused() {
-    is_refused_each_time(Server::Ignoring, "");
+    is_refused_each_time(Server::Ignoring, "a second put was answered as if it were the first");
 }
 
 #[test]
 fn a_server_that_checks_and_then_stores_is_refused() {
-    is_refused_each_time(Server::Racy, "");
+    is_refused_each_time(Server::Racy, "writers were told that theirs won");
 }
