@@ -7,6 +7,7 @@
 
 mod end;
 mod retire;
+mod summarise;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,17 +15,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use summarise::Summing;
 
-use super::queue::{Job, Life, Queue, Retired, weight};
+use super::queue::{Job, Life, Pace, Queue, Retired, weight};
 use super::ticket::{Slot, Waiter};
 use crate::clock::{Clock, Time};
 use crate::error::{Error, Kind, Result};
+use crate::format::summary::Summary;
 use crate::format::{Durability, Handle, Position, Unsettled};
-use crate::log::{Chain, Failed, Flight, Options, Prepared, Started, Survey, Unsynced, Writer};
+use crate::log::{
+    Chain, Facts, Failed, Flight, Options, Prepared, Started, Survey, Unsynced, Writer, claimed_above,
+};
 use crate::store::{Room, Store};
 
-/// The most groups that are at the device at once.
+/// The most groups that are at the device at once, where files grow; on objects it is an option.
 const LANES: usize = 4;
+
+/// So often a busy writer looks for a newer claim, where nobody is locked out. It stops when there is one, so that who
+/// takes the log over need not race it for the next name.
+const CLAIMS_LOOKED_FOR: Duration = Duration::from_secs(1);
 
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +76,11 @@ pub(crate) struct Core {
     clock_doubt: Mutex<Option<String>>,
     /// Files that were retired and could not be removed, and whether they begin an epoch.
     left: Mutex<Vec<(Position, bool)>>,
+    /// What this writer's summaries say.
+    facts: Facts,
+    summing: Mutex<Summing>,
+    /// What was to be removed below has been removed.
+    swept: Mutex<Position>,
     /// What tidying at the start could not do.
     pub(super) untidied: Option<Error>,
     stepped: bool,
@@ -79,17 +93,22 @@ struct Desk {
     /// The groups at the device, in the order of their places.
     flying: VecDeque<Flying>,
     departures: u64,
+    /// When claims are looked for next, by the clock that only goes on; nothing while somebody looks, and where there
+    /// are none.
+    claims_due: Option<Duration>,
 }
 
 struct Flying {
     number: u64,
-    /// What has landed and waits for those before it.
-    landed: Option<Landed>,
+    back: Option<Back>,
 }
 
-struct Landed {
-    flight: Flight,
-    party: Party,
+/// A group that is back from the device.
+enum Back {
+    /// It has landed, and waits for those before it.
+    Landed(Flight, Party),
+    /// There was no room for it, and it cannot get another place: groups have left behind it. So it flies again.
+    NoRoom(Flight, Party),
 }
 
 /// Whose records a group is made of.
@@ -108,9 +127,17 @@ pub(super) struct Errands {
     pub(super) room: Option<(u64, Room)>,
     /// A sync of what a `Process` log has written.
     pub(super) sync: Option<Unsynced>,
+    /// A summary to be put.
+    pub(super) summary: Option<Summary>,
     /// One is at the device.
     pub(super) out: bool,
     pub(super) over: bool,
+}
+
+impl Errands {
+    pub(super) fn is_empty(&self) -> bool {
+        self.room.is_none() && self.sync.is_none() && self.summary.is_none()
+    }
 }
 
 impl std::fmt::Debug for Core {
@@ -127,8 +154,13 @@ impl Core {
         started: Started,
         stepped: bool,
     ) -> Self {
-        let Started { writer, chain, survey, left, untidied } = started;
+        let Started { writer, chain, survey, left, untidied, facts, swept } = started;
+        let summing = Summing::new(survey.summarised(), options.summary_segments);
         let (wall, before) = (clock.wall(), survey.engine_time());
+        let elapsed = clock.elapsed();
+        let objects = store.append().is_none();
+        let claims_due = objects.then(|| elapsed + CLAIMS_LOOKED_FOR);
+        let pace = (objects && !stepped).then(|| Pace::new(options.linger, options.group_bytes()));
         let doubt = survey.doubts(wall, &options).then(|| {
             format!(
                 "the wall clock jumped between two lives of the log, and nobody has confirmed it; if it is right, call \
@@ -138,20 +170,28 @@ impl Core {
         Core {
             store,
             options,
-            queue: Mutex::new(Queue::new()),
+            queue: Mutex::new(Queue::new(pace)),
             work: Condvar::new(),
             landed: Condvar::new(),
             view: RwLock::new(chain),
             survey,
-            desk: Mutex::new(Desk { writer: Some(writer), flying: VecDeque::new(), departures: 0 }),
+            desk: Mutex::new(Desk {
+                writer: Some(writer),
+                flying: VecDeque::new(),
+                departures: 0,
+                claims_due,
+            }),
             errands: Mutex::default(),
             errand: Condvar::new(),
             making_room: Mutex::new(()),
             time_base: wall.max(before),
-            elapsed_base: clock.elapsed(),
+            elapsed_base: elapsed,
             clock,
             clock_doubt: Mutex::new(doubt),
             left: Mutex::new(left),
+            facts,
+            summing: Mutex::new(summing),
+            swept: Mutex::new(swept),
             untidied,
             stepped,
         }
@@ -181,13 +221,26 @@ impl Core {
 
     /// How many groups may be at the device at once.
     pub(super) fn lanes(&self) -> usize {
-        let overlaps = self.options.durability == Durability::Power && self.store.append().is_some();
-        if overlaps { LANES } else { 1 }
+        match self.options.durability {
+            _ if self.store.append().is_none() => self.options.puts_in_flight as usize,
+            Durability::Power => LANES,
+            Durability::Process => 1,
+        }
+    }
+
+    /// Whether something should go to the device now.
+    pub(super) fn is_ready(&self, queue: &Queue) -> bool {
+        queue.ready(self.lanes(), || self.elapsed())
     }
 
     /// The engine's time: it goes on from where the log had got to, by the monotonic clock, and never back.
     pub(super) fn now(&self) -> Time {
         self.time_base.after(self.clock.elapsed().saturating_sub(self.elapsed_base))
+    }
+
+    /// The clock that only goes on.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 
     pub(super) fn confirm_clock(&self) {
@@ -200,6 +253,10 @@ impl Core {
 
     /// One turn of the writer's work. A panic of the medium or of the clock in it fails the log as a failed write does.
     pub(super) fn turn(&self) -> Turn {
+        // In a stepped log nobody else does things aside.
+        if self.stepped && self.run_summary() {
+            return Turn::Did;
+        }
         let mut desk = self.desk();
         let mut jobs = {
             let mut queue = self.queue.lock();
@@ -207,10 +264,24 @@ impl Core {
             if matches!(queue.life, Life::Failed(_) | Life::Closed) {
                 return Turn::Over;
             }
-            if !queue.ready(self.lanes()) {
+            if !self.is_ready(&queue) {
                 return if queue.jobs.is_empty() { Turn::Idle } else { Turn::Busy };
             }
-            queue.take(self.options.group_bytes())
+            if let Some(error) = queue.superseded.clone() {
+                drop(queue);
+                return self.fail(desk, &error, Vec::new(), Vec::new(), 0);
+            }
+            if queue.grounded > 0 {
+                drop(queue);
+                return self.fly_again(desk);
+            }
+            // A clock that panics here does so again where it is told.
+            let due = |due| caught(|| Ok(due <= self.elapsed())).unwrap_or(false);
+            if desk.claims_due.is_some_and(due) {
+                drop(queue);
+                return self.look_for_claims(desk);
+            }
+            queue.take(self.options.group_bytes(), || self.elapsed())
         };
         let Some(writer) = desk.writer.as_mut() else { return Turn::Over };
         let done = match &jobs[..] {
@@ -237,8 +308,28 @@ impl Core {
                 self.wake(woken);
                 Turn::Full
             }
-            Err(Failed::Dead(error)) => self.fail(desk, &error, Vec::new(), vec![job]),
+            Err(Failed::Dead(error)) => self.fail(desk, &error, Vec::new(), vec![job], 0),
         }
+    }
+
+    /// Looks whether somebody has claimed a newer epoch, off all locks. Safety does not depend on it.
+    fn look_for_claims(&self, mut desk: MutexGuard<'_, Desk>) -> Turn {
+        let Some(epoch) = desk.writer.as_ref().map(Writer::epoch) else { return Turn::Over };
+        desk.claims_due = None;
+        drop(desk);
+        // What cannot be listed now is listed next time.
+        let newer = caught(|| Ok(claimed_above(&*self.store, epoch)?)).ok().flatten();
+        let mut desk = self.desk();
+        desk.claims_due = caught(|| Ok(self.elapsed() + CLAIMS_LOOKED_FOR)).ok();
+        if let Some(newer) = newer {
+            let message = format!(
+                "a newer writer is taking this log over, so nothing more is appended; stop, or start again: \
+                 epoch={epoch} newer={newer}"
+            );
+            // What is at the device lands and is acknowledged before the log ends.
+            self.queue.lock().superseded = Some(Error::new(Kind::Fenced, message));
+        }
+        Turn::Did
     }
 
     /// Gives a group its place and brings it to the device, off all locks.
@@ -264,12 +355,14 @@ impl Core {
                 self.show(writer);
                 return self.full(jobs, error);
             }
-            Err(Failed::Dead(error)) => return self.fail(desk, &error, Vec::new(), jobs),
+            Err(Failed::Dead(error)) => return self.fail(desk, &error, Vec::new(), jobs, 0),
         }
-        let leave = writer.leave(frames, now);
+        let (records, slots) = jobs.into_iter().filter_map(Job::into_append).unzip();
+        let party = Party { slots, weight, frames };
+        let leave = writer.leave(records, now);
         let number = desk.departures;
         desk.departures += 1;
-        desk.flying.push_back(Flying { number, landed: None });
+        desk.flying.push_back(Flying { number, back: None });
         {
             let mut queue = self.queue.lock();
             queue.flying += 1;
@@ -278,11 +371,21 @@ impl Core {
         }
         drop(desk);
 
-        let (records, slots) = jobs.into_iter().filter_map(Job::into_append).unzip();
-        let party = Party { slots, weight, frames };
         let mut flight = None;
-        let outcome = caught(|| flight.insert(leave.encode(records)).fly());
+        let outcome = caught(|| flight.insert(leave.encode()).fly());
         self.arrive(number, flight, party, outcome)
+    }
+
+    /// Brings a group to the device once more for which there was no room, off all locks.
+    fn fly_again(&self, mut desk: MutexGuard<'_, Desk>) -> Turn {
+        let grounded = |flying: &&mut Flying| matches!(flying.back, Some(Back::NoRoom(..)));
+        let Some(flying) = desk.flying.iter_mut().find(grounded) else { return Turn::Busy };
+        let Some(Back::NoRoom(flight, party)) = flying.back.take() else { unreachable!("it was looked at") };
+        let number = flying.number;
+        self.queue.lock().grounded -= 1;
+        drop(desk);
+        let outcome = caught(|| flight.fly());
+        self.arrive(number, Some(flight), party, outcome)
     }
 
     /// Takes in a group that comes back from the device.
@@ -296,15 +399,19 @@ impl Core {
         };
         let (error, flight) = match (outcome, before, flight) {
             (Ok(()), None, Some(flight)) => {
-                desk.flying[at].landed = Some(Landed { flight, party });
+                desk.flying[at].back = Some(Back::Landed(flight, party));
                 return self.land(desk);
             }
-            (Err(Failed::Full(error)), None, Some(mut flight)) => {
-                desk.flying.remove(at);
-                desk.writer.as_mut().expect("a log is open while something flies").call_back();
-                self.landed(&party);
-                let appends = flight.take_records().into_iter().zip(party.slots);
-                return self.full(appends.map(|(record, slot)| Job::Append(record, slot)).collect(), error);
+            (Err(Failed::Full(error)), None, Some(flight)) => {
+                desk.flying[at].back = Some(Back::NoRoom(flight, party));
+                let mut queue = self.queue.lock();
+                queue.grounded += 1;
+                // Of a log that closes, who slept until this came back has to see that it will not land.
+                if !matches!(queue.life, Life::Running) {
+                    self.work.notify_all();
+                }
+                drop(queue);
+                return self.call_back(desk, error);
             }
             (_, Some(before), flight) => {
                 // The log failed while this was at the device, so nobody may hear that it is safe.
@@ -318,7 +425,27 @@ impl Core {
         let places = flight.as_ref().map(Flight::places).unwrap_or_default();
         let places = places.into_iter().chain(std::iter::repeat(Unsettled::NOWHERE));
         let handed = party.slots.into_iter().zip(places).collect();
-        self.fail(desk, &error, handed, Vec::new())
+        self.fail(desk, &error, handed, Vec::new(), at)
+    }
+
+    /// Takes back the groups behind which nothing has left and for which there was no room: they wait with the others,
+    /// and may become other groups.
+    fn call_back(&self, mut desk: MutexGuard<'_, Desk>, error: Error) -> Turn {
+        let Desk { writer, flying, .. } = &mut *desk;
+        let writer = writer.as_mut().expect("a log is open while something flies");
+        let mut back = Vec::new();
+        while let Some(last) = flying.pop_back() {
+            let Some(Back::NoRoom(mut flight, party)) = last.back else {
+                flying.push_back(last);
+                break;
+            };
+            writer.call_back(&flight);
+            self.landed(&party);
+            self.queue.lock().grounded -= 1;
+            let appends = flight.take_records().into_iter().zip(party.slots);
+            back.push(appends.map(|(record, slot)| Job::Append(record, slot)).collect::<Vec<_>>());
+        }
+        self.full(back.into_iter().rev().flatten().collect(), error)
     }
 
     /// Acknowledges what has landed, as far as all before it has too.
@@ -326,8 +453,9 @@ impl Core {
         let Desk { writer, flying, .. } = &mut *desk;
         let writer = writer.as_mut().expect("a log is open while something flies");
         let (mut landed, mut records, mut frames, mut weight) = (Vec::new(), Vec::new(), 0, 0);
-        while let Some(next) = flying.pop_front_if(|next| next.landed.is_some()) {
-            let Landed { mut flight, party } = next.landed.expect("it was looked at");
+        let has_landed = |next: &mut Flying| matches!(next.back, Some(Back::Landed(..)));
+        while let Some(next) = flying.pop_front_if(has_landed) {
+            let Some(Back::Landed(mut flight, party)) = next.back else { unreachable!("it was looked at") };
             records.push(flight.take_records());
             frames += party.frames;
             weight += party.weight;
@@ -363,12 +491,13 @@ impl Core {
     fn subside(&self, queue: &mut Queue, groups: usize, frames: u64) {
         queue.flying -= groups;
         queue.flying_bytes -= frames;
+        // On objects nothing waits for all to land, but for some of what is in flight to be acknowledged.
+        queue.held &= queue.flying > 0 && self.store.append().is_some();
         if queue.flying == 0 {
-            queue.held = false;
             self.landed.notify_all();
         }
         // Who ends when all is done may sleep until then.
-        if !matches!(queue.life, Life::Running) {
+        if !matches!(queue.life, Life::Running) || queue.superseded.is_some() {
             self.work.notify_all();
         }
     }
@@ -379,7 +508,8 @@ impl Core {
 
     /// Wakes a lane, if there is something for it and none is on its way.
     pub(super) fn call(&self, queue: &mut Queue) {
-        if !queue.called && queue.asleep > 0 && queue.ready(self.lanes()) {
+        let unwatched = !queue.watched && queue.due(self.lanes()).is_some();
+        if !queue.called && queue.asleep > 0 && (unwatched || self.is_ready(queue)) {
             queue.called = true;
             self.work.notify_one();
         }
@@ -443,7 +573,7 @@ impl Core {
         match done {
             Ok(()) | Err(Failed::Full(_)) => self.show(writer),
             Err(Failed::Dead(error)) => {
-                self.fail(desk, &error, Vec::new(), Vec::new());
+                self.fail(desk, &error, Vec::new(), Vec::new(), 0);
                 return Duration::MAX;
             }
         }
@@ -463,7 +593,7 @@ impl Core {
         match (outcome, desk.writer.as_mut()) {
             (Ok(()), Some(writer)) => writer.synced(unsynced),
             (Err(failed), Some(_)) => {
-                self.fail(desk, &failed.into_error(), Vec::new(), Vec::new());
+                self.fail(desk, &failed.into_error(), Vec::new(), Vec::new(), 0);
             }
             (_, None) => {}
         }
@@ -483,6 +613,12 @@ impl Core {
             view.segments.extend(closed.into_iter().chain(active));
         }
         view.shown = writer.end();
+        // With the mark that states it: who summarises what is seen says where the log begins.
+        let begins = view.begins.max(writer.begins());
+        view.begins = begins;
+        let retired = view.segments.partition_point(|segment| segment.base < begins);
+        view.segments.drain(..retired);
+        view.older = view.older.filter(|&older| begins < older);
     }
 
     /// Nothing of these was handed over, and they wait for room.

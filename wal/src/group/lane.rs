@@ -29,10 +29,8 @@ impl Crew {
     /// Starts the first lane, and the thread for what is done aside.
     pub(super) fn start(core: &Arc<Core>) -> Result<Arc<Crew>> {
         let crew = Arc::new(Crew::default());
-        if core.store.append().is_some() {
-            let aside = core.clone();
-            crew.hire("headwater-aside", move || aside.run_errands())?;
-        }
+        let aside = core.clone();
+        crew.hire("headwater-aside", move || aside.run_errands())?;
         let first = (core.clone(), crew.clone());
         match crew.hire("headwater-writer", move || first.0.run(&first.1, 0)) {
             Ok(()) => {
@@ -105,7 +103,7 @@ impl Core {
     fn hire_next(self: &Arc<Self>, crew: &Arc<Crew>, lane: usize) -> bool {
         {
             let queue = self.queue.lock();
-            if !matches!(queue.life, Life::Running) || !queue.ready(self.lanes()) {
+            if !matches!(queue.life, Life::Running) || !self.is_ready(&queue) {
                 return false;
             }
         }
@@ -119,7 +117,7 @@ impl Core {
     fn sleep(&self, quiet: &mut Quiet) -> Option<Slept> {
         let mut queue = self.queue.lock();
         loop {
-            if queue.ready(self.lanes()) {
+            if self.is_ready(&queue) {
                 return Some(Slept::Woken);
             }
             if !matches!(queue.life, Life::Running) && queue.flying == 0 {
@@ -130,9 +128,14 @@ impl Core {
                 quiet.ended();
             }
             let Some(at_most) = quiet.sleep() else { return Some(Slept::Long) };
-            let dozing = at_most <= DOZE;
+            // One lane sees to it that a group which lingers goes in time.
+            let due = queue.due(self.lanes()).filter(|_| !queue.watched);
+            let left = due.map(|due| due.saturating_sub(self.elapsed()).max(Duration::from_micros(1)));
+            let at_most = left.unwrap_or(at_most);
+            let dozing = left.is_none() && at_most <= DOZE;
             queue.asleep += 1;
             queue.dozing |= dozing;
+            queue.watched |= due.is_some();
             let timed_out = if at_most == Duration::MAX {
                 self.work.wait(&mut queue);
                 false
@@ -141,10 +144,15 @@ impl Core {
             };
             queue.asleep -= 1;
             queue.dozing &= !dozing;
+            queue.watched &= due.is_none();
             if !timed_out {
                 return Some(Slept::Woken);
             }
-            quiet.slept(at_most);
+            match due {
+                // It was waited for, whatever the clock says: one that stands still must not hold a group.
+                Some(_) => queue.has_lingered(),
+                None => quiet.slept(at_most),
+            }
         }
     }
 
@@ -167,6 +175,10 @@ impl Core {
 
     /// Sends out for what the writer wants done aside.
     pub(super) fn send(&self, writer: &mut Writer) {
+        if let Some(summary) = self.due_summary() {
+            self.errands.lock().summary = Some(summary);
+            self.errand.notify_one();
+        }
         if self.is_stepped() {
             return;
         }
@@ -184,7 +196,7 @@ impl Core {
         loop {
             let (room, sync) = {
                 let mut errands = self.errands.lock();
-                while errands.room.is_none() && errands.sync.is_none() && !errands.over {
+                while errands.is_empty() && !errands.over {
                     self.errand.wait(&mut errands);
                 }
                 if errands.over {
@@ -192,6 +204,7 @@ impl Core {
                 }
                 (errands.room.take(), errands.sync.take())
             };
+            self.run_summary();
             if let Some(unsynced) = sync
                 && let Some(outcome) = self.run_errand(|| unsynced.sync())
             {
@@ -203,6 +216,19 @@ impl Core {
                 let _ = self.run_errand(|| append.ahead(len, room).map_err(Failed::from));
             }
         }
+    }
+
+    /// Puts the summary that is due, if one is. One that fails goes into the next.
+    pub(super) fn run_summary(&self) -> bool {
+        let Some(summary) = self.errands.lock().summary.take() else { return false };
+        let put = self.run_errand(|| {
+            self.put_summary(&summary);
+            Ok(())
+        });
+        // After a start there may be more than one.
+        let next = put.and_then(|_| self.due_summary());
+        self.errands.lock().summary = next;
+        true
     }
 
     /// Runs one errand, unless they are over.

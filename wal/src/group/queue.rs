@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ticket::{Slot, Waiter};
 use crate::clock::Time;
@@ -14,6 +15,32 @@ const WAITING_BYTES: u64 = 192;
 
 /// So much is worth a write of its own whatever else is at the device: there its length tells, not the flush.
 const WORTH_BYTES: u64 = 256 * 1024;
+
+/// So many times as long as a group lingers, at least, it gathers what comes together: who was answered by the last group
+/// comes back at the same time as others.
+const GATHERS: u32 = 10;
+
+/// When groups go, where each costs a request.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// How long after the group before it a group goes, unless it is full.
+    linger: Duration,
+    /// When it is.
+    group_bytes: u64,
+    /// When the next one may go: by the group before it, and by what it gathers.
+    next: Duration,
+    gathered: Duration,
+}
+
+impl Pace {
+    pub(super) fn new(linger: Duration, group_bytes: u64) -> Self {
+        Pace { linger, group_bytes, next: Duration::ZERO, gathered: Duration::ZERO }
+    }
+
+    fn due(&self) -> Duration {
+        self.next.max(self.gathered)
+    }
+}
 
 /// Something for the writer to do.
 #[derive(Debug)]
@@ -78,6 +105,13 @@ pub(super) struct Queue {
     pub(super) asleep: usize,
     /// One of them looks again within a millisecond.
     pub(super) dozing: bool,
+    /// Groups for which there was no room, and that have to fly again.
+    pub(super) grounded: usize,
+    /// A lane sleeps no longer than until a group that lingers is due.
+    pub(super) watched: bool,
+    pace: Option<Pace>,
+    /// Somebody has claimed the log: it ends when nothing is at the device any more.
+    pub(super) superseded: Option<Error>,
     /// Groups that ever went to the device.
     pub(super) departed: u64,
     pub(super) life: Life,
@@ -89,8 +123,12 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(pace: Option<Pace>) -> Self {
         Queue {
+            grounded: 0,
+            watched: false,
+            pace,
+            superseded: None,
             jobs: VecDeque::new(),
             waiting_bytes: 0,
             bytes: 0,
@@ -191,20 +229,35 @@ impl Queue {
         woken
     }
 
-    pub(super) fn push(&mut self, job: Job) {
+    pub(super) fn push(&mut self, job: Job, now: impl FnOnce() -> Duration) {
+        if let Some(pace) = self.pace.as_mut().filter(|_| self.jobs.is_empty()) {
+            pace.gathered = now() + pace.linger / GATHERS;
+        }
         self.waiting_bytes += job.frames();
         self.jobs.push_back(job);
     }
 
     /// Whether something should go to the device now, of which so many groups are there at most.
     ///
+    /// Where each group costs a request, it goes when it is full or has lingered.
+    ///
     /// What waits goes at once if the device is free. Beside others it goes if it is as large as they are on average,
     /// or large enough by itself: a small group would cost a flush of its own and come no sooner than as part of the
     /// next one.
-    pub(super) fn ready(&self, lanes: usize) -> bool {
+    pub(super) fn ready(&self, lanes: usize, now: impl FnOnce() -> Duration) -> bool {
+        if self.superseded.is_some() {
+            return self.flying == 0;
+        }
+        if self.grounded > 0 {
+            return true;
+        }
+        if let Some(due) = self.due(lanes) {
+            return now() >= due;
+        }
         match self.jobs.front() {
             None => false,
             Some(_) if self.flying == 0 => true,
+            Some(Job::Append(..)) if self.pace.is_some() => self.flying < lanes && !self.held,
             Some(Job::Append(..)) => {
                 let worth = (self.flying_bytes / self.flying as u64).min(WORTH_BYTES);
                 self.flying < lanes && !self.held && self.waiting_bytes >= worth
@@ -213,17 +266,34 @@ impl Queue {
         }
     }
 
+    /// When the next group goes, if it is only its pace that it waits for.
+    pub(super) fn due(&self, lanes: usize) -> Option<Duration> {
+        let pace = self.pace.as_ref()?;
+        let lingers = matches!(self.jobs.front(), Some(Job::Append(..)))
+            && self.waiting_bytes < pace.group_bytes
+            && matches!(self.life, Life::Running);
+        let free = self.flying < lanes && !self.held && self.grounded == 0 && self.superseded.is_none();
+        (lingers && free).then(|| pace.due())
+    }
+
+    /// The next group may go.
+    pub(super) fn has_lingered(&mut self) {
+        if let Some(pace) = &mut self.pace {
+            (pace.next, pace.gathered) = (Duration::ZERO, Duration::ZERO);
+        }
+    }
+
     /// Whether one append is all there is to do, and a lane looks soon: then whoever waits for it does it, without
     /// waking anybody.
     pub(super) fn may_be_led(&self) -> bool {
-        self.dozing && self.flying == 0 && self.jobs.len() == 1 && self.full.is_none()
+        self.dozing && self.pace.is_none() && self.flying == 0 && self.jobs.len() == 1 && self.full.is_none()
     }
 
     /// Takes what goes to the device next: appends for one group, or one other job.
     ///
     /// On a full disk retiring overtakes the appends, for it is what makes room; not while one of them is at the device
     /// because there is room again. Sealing does not: who seals wants what was appended before to be durable.
-    pub(super) fn take(&mut self, group_bytes_max: u64) -> Vec<Job> {
+    pub(super) fn take(&mut self, group_bytes_max: u64, now: impl FnOnce() -> Duration) -> Vec<Job> {
         let other = |job: &Job| !matches!(job, Job::Append(..));
         let retire = |job: &Job| matches!(job, Job::Retire(..));
         if let Some(at) =
@@ -244,12 +314,15 @@ impl Queue {
             taken.extend(self.jobs.pop_front());
         }
         self.waiting_bytes -= bytes;
+        if let Some(pace) = &mut self.pace {
+            pace.next = now() + pace.linger;
+        }
         taken
     }
 
-    /// Whether anything waits that may overtake the appends on a full disk.
+    /// Whether anything waits that may overtake the appends on a full disk, now.
     pub(super) fn wants_to_retire(&self) -> bool {
-        self.jobs.iter().any(|job| matches!(job, Job::Retire(..)))
+        self.flying == 0 && self.jobs.iter().any(|job| matches!(job, Job::Retire(..)))
     }
 
     /// Gives taken jobs back, to their old places.

@@ -5,25 +5,31 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use super::chain::Segment;
 use super::look::{Depth, look};
 use super::record::{Encoded, Place, Prepared};
 use super::segment::{Failed, check_of};
 use super::source::segment_name;
 use crate::error::{Error, Kind, Result};
 use crate::format::footer::Footer;
-use crate::format::header::Header;
+use crate::format::header::{Header, Previous};
 use crate::format::totals::Totals;
-use crate::format::{Identity, Position, Unsettled};
-use crate::store::{Store, Tail};
+use crate::format::{Position, Unsettled};
+use crate::store::{Name, Store, Tail};
 
 /// How often a put whose outcome is unknown is repeated, with the same name and the same bytes.
 const PUT_TRIES: usize = 3;
 
-/// A place at which a group may go to the device.
+/// A group that has a place, at which it may go to the device.
 #[derive(Debug)]
 pub(crate) struct Leave {
     pub(super) place: Place,
     pub(super) way: Way,
+    pub(super) records: Vec<Prepared>,
+    /// Where the place of the next group depends on this one's bytes, they are made already.
+    pub(super) encoded: Option<Encoded>,
 }
 
 /// How it gets there.
@@ -32,7 +38,16 @@ pub(super) enum Way {
     /// Into a file that grows.
     Tail { tail: Arc<dyn Tail>, offset: u64, through: bool },
     /// As a sealed segment of its own.
-    Put { store: Arc<dyn Store>, identity: Identity, header: Box<Header> },
+    Put(Box<Put>),
+}
+
+/// A sealed segment that holds one group.
+#[derive(Debug)]
+pub(super) struct Put {
+    store: Arc<dyn Store>,
+    header: Header,
+    bytes: Bytes,
+    segment: Segment,
 }
 
 /// A group that is handed over, or about to be.
@@ -42,16 +57,108 @@ pub(crate) struct Flight {
     pub(super) way: Way,
     pub(super) records: Vec<Prepared>,
     pub(super) encoded: Encoded,
-    /// Of an object: its footer, and how long it is.
-    pub(super) footer: Option<(Footer, u64)>,
 }
 
 impl Leave {
-    /// Makes the group's bytes.
-    pub(crate) fn encode(self, records: Vec<Prepared>) -> Flight {
-        let Leave { place, way } = self;
-        let encoded = Encoded::new(&place, &records);
-        Flight { place, way, records, encoded, footer: None }
+    /// Makes the group's bytes, if they are not made yet.
+    pub(crate) fn encode(self) -> Flight {
+        let Leave { place, way, records, encoded } = self;
+        let encoded = encoded.unwrap_or_else(|| Encoded::new(&place, &records));
+        Flight { place, way, records, encoded }
+    }
+}
+
+impl Put {
+    /// The group as a sealed segment, behind `header`.
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        header: Header,
+        place: &Place,
+        encoded: &Encoded,
+        records: &[Prepared],
+    ) -> Self {
+        let (bytes, footer) = object(&header, place, encoded, &encoded.parts(records));
+        let segment = Segment {
+            base: header.base,
+            end: place.position.plus(encoded.len()),
+            next: footer.next,
+            file_len: bytes.len() as u64,
+            epoch: header.epoch,
+            body: header.body(),
+            begins_epoch: false,
+            sealed: true,
+            seal: Some(footer.seal),
+            made_at: header.time,
+            closed_at: Some(header.time),
+            times: (footer.records > 0).then_some((footer.least, footer.greatest)),
+            records: Some(footer.records),
+        };
+        Put { store, header, bytes: bytes.into(), segment }
+    }
+
+    pub(super) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// What the segment before it is, as its header states it.
+    pub(super) fn previous(&self) -> Previous {
+        self.header.previous.expect("a writer's segments follow one another")
+    }
+
+    /// Settles an answer that was lost: with the same name and the same bytes, or not at all.
+    fn fly(&self) -> Result<()> {
+        let name = segment_name(self.header.base);
+        let (mut doubt, mut last) = (None, None);
+        for _ in 0..PUT_TRIES {
+            match self.store.put(&name, self.bytes.clone()) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == Kind::Exists => match self.settle(&name, error)? {
+                    None => return Ok(()),
+                    // Two puts that met may both have been refused. It is not known, so it is as if unanswered.
+                    Some(nothing_there) => doubt = Some(nothing_there),
+                },
+                // Once a put may have landed, only these bytes may be put under this name, whatever hinders them.
+                Err(error) if error.kind() == Kind::Unknown => doubt = Some(error),
+                Err(error) if error.kind() == Kind::Unavailable => last = Some(error),
+                Err(error) => return Err(doubt.unwrap_or(error)),
+            }
+        }
+        Err(doubt.or(last).expect("it was tried"))
+    }
+
+    /// The name is taken: by our own put whose answer was lost, by the segment that replaced us, or nobody knows. An
+    /// error to go on with if nothing is there.
+    fn settle(&self, name: &Name, exists: Error) -> Result<Option<Error>> {
+        let base = self.header.base;
+        let unknown = |because: Error| {
+            Error::new(Kind::Unknown, "the name is taken, and what is there could not be read")
+                .because(because)
+        };
+        let there = match self.store.read(name, 0..self.bytes.len() as u64 + 1) {
+            Ok(there) if there == self.bytes => return Ok(None),
+            Ok(there) => there,
+            Err(gone) if gone.kind() == Kind::NotThere => return Ok(Some(unknown(gone))),
+            Err(other) => return Err(unknown(other)),
+        };
+        let newer = match Header::decode(base, &there) {
+            Ok(header) if header.identity == self.header.identity && header.epoch > self.header.epoch => {
+                header.epoch
+            }
+            _ => {
+                let message = "the name is taken by what this writer did not put";
+                return Err(Error::new(Kind::Unknown, message).because(exists).at(name.as_str(), 0));
+            }
+        };
+        // A name below the beginning proves nothing: our group may have been there, become part of the log, been
+        // retired and removed, and the newer segment landed late in the hole. The order matters: first that one was
+        // read, then where the log begins.
+        let begins = look(&*self.store, Position::START, Depth::Quick).map_err(unknown)?.begins();
+        let message = format!(
+            "a newer writer has taken this log over; stop, or start again: epoch={} newer={newer}",
+            self.header.epoch
+        );
+        let kind = if begins > base { Kind::Unknown } else { Kind::Fenced };
+        Err(Error::new(kind, message).at(name.as_str(), 0))
     }
 }
 
@@ -59,18 +166,14 @@ impl Flight {
     /// Hands the group over; on return it is durable (of a `Process` log: written).
     ///
     /// `Full`: nothing of it is there, and its place is free.
-    pub(crate) fn fly(&mut self) -> Result<(), Failed> {
-        let parts = self.encoded.parts(&self.records);
+    pub(crate) fn fly(&self) -> Result<(), Failed> {
+        let parts = || self.encoded.parts(&self.records);
         let result = match &self.way {
-            Way::Tail { tail, offset, through: true } => tail.write_through(*offset, &parts),
-            Way::Tail { tail, offset, through: false } => tail.write(*offset, &parts),
-            Way::Put { store, identity, header } => {
-                let (bytes, footer) = object(header, &self.place, &self.encoded, &parts);
-                self.footer = Some((footer, bytes.len() as u64));
-                put_settled(&**store, *identity, header, bytes)
-            }
+            Way::Tail { tail, offset, through: true } => tail.write_through(*offset, &parts()),
+            Way::Tail { tail, offset, through: false } => tail.write(*offset, &parts()),
+            Way::Put(put) => put.fly(),
         };
-        let whole = matches!(self.way, Way::Put { .. });
+        let whole = matches!(self.way, Way::Put(_));
         result.map_err(|error| match error.kind() {
             Kind::Full if whole => Failed::Full(error),
             _ => Failed::Dead(error),
@@ -106,58 +209,4 @@ fn object(header: &Header, place: &Place, encoded: &Encoded, parts: &[&[u8]]) ->
     parts.iter().for_each(|part| bytes.extend_from_slice(part));
     bytes.extend_from_slice(&footer.encode(place.life, end, &totals.index));
     (bytes, footer)
-}
-
-/// Puts a segment, and settles an answer that was lost: with the same name and the same bytes, or not at all.
-fn put_settled(store: &dyn Store, identity: Identity, header: &Header, bytes: Vec<u8>) -> Result<()> {
-    let (name, bytes) = (segment_name(header.base), bytes::Bytes::from(bytes));
-    let (mut doubt, mut last) = (None, None);
-    for _ in 0..PUT_TRIES {
-        match store.put(&name, bytes.clone()) {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == Kind::Exists => {
-                return settle_exists(store, identity, header, &bytes, error);
-            }
-            // Once a put may have landed, only these bytes may be put under this name, whatever hinders them.
-            Err(error) if error.kind() == Kind::Unknown => doubt = Some(error),
-            Err(error) if error.kind() == Kind::Unavailable => last = Some(error),
-            Err(error) => return Err(doubt.unwrap_or(error)),
-        }
-    }
-    Err(doubt.or(last).expect("it was tried"))
-}
-
-/// The name is taken: by our own put whose answer was lost, by the segment that replaced us, or nobody knows.
-fn settle_exists(
-    store: &dyn Store,
-    identity: Identity,
-    ours: &Header,
-    bytes: &[u8],
-    exists: Error,
-) -> Result<()> {
-    let (base, name) = (ours.base, segment_name(ours.base));
-    let unknown = |because: Error| {
-        Error::new(Kind::Unknown, "the name is taken, and what is there could not be read").because(because)
-    };
-    let there = store.read(&name, 0..bytes.len() as u64 + 1).map_err(unknown)?;
-    if there == *bytes {
-        return Ok(());
-    }
-    let newer = match Header::decode(base, &there) {
-        Ok(header) if header.identity == identity && header.epoch > ours.epoch => header.epoch,
-        _ => {
-            let message = "the name is taken by what this writer did not put";
-            return Err(Error::new(Kind::Unknown, message).because(exists).at(name.as_str(), 0));
-        }
-    };
-    // A name below the beginning proves nothing: our group may have been there, become part of the log, been
-    // retired and removed, and the newer segment landed late in the hole. The order matters: first that one was
-    // read, then where the log begins.
-    let begins = look(store, Position::START, Depth::Quick).map_err(unknown)?.begins();
-    let message = format!(
-        "a newer writer has taken this log over; stop, or start again: epoch={} newer={newer}",
-        ours.epoch
-    );
-    let kind = if begins > base { Kind::Unknown } else { Kind::Fenced };
-    Err(Error::new(kind, message).at(name.as_str(), 0))
 }

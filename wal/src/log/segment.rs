@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::chain::Segment;
-use super::flight::{Flight, Leave, Way};
+use super::flight::{Flight, Leave, Put, Way};
 use super::options::{MARKS_BYTES, Options};
-use super::record::{Place, Prepared, group_len};
+use super::record::{Encoded, Place, Prepared, group_len};
 use super::source::segment_name;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
-use crate::format::header::{Header, Previous};
+use crate::format::header::{self, Header, Previous};
 use crate::format::seed::Life;
 use crate::format::totals::Totals;
 use crate::format::{Durability, Handle, Identity, Position};
@@ -148,6 +148,15 @@ impl Writer {
         }
     }
 
+    /// Where the log begins, by what has landed.
+    pub(crate) fn begins(&self) -> Position {
+        self.begins
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Where the groups end that have landed.
     pub(crate) fn end(&self) -> Position {
         self.end
@@ -181,24 +190,32 @@ impl Writer {
         self.note(result)
     }
 
-    /// Gives a group with so many bytes of frames its place, for which there is room.
-    pub(crate) fn leave(&mut self, frames: u64, now: Time) -> Leave {
+    /// Gives a group of these records its place, for which there is room.
+    ///
+    /// Where a group is a segment of its own, the next one's header names it by its digest and begins where it ends. So
+    /// its bytes are made here, in the order of the places, and it may be at the device beside those that follow.
+    pub(crate) fn leave(&mut self, records: Vec<Prepared>, now: Time) -> Leave {
         self.flying += 1;
         let (life, acked, block_bytes) = (self.life(), self.acked, self.options.block_bytes);
         if self.store.append().is_none() {
             let header = self.header(self.next, true, now);
             let position = header.base.plus(header.body());
             let place = Place { life, position, base: header.base, block_bytes, acked };
-            let (store, identity) = (self.store.clone(), self.identity);
-            return Leave { place, way: Way::Put { store, identity, header: Box::new(header) } };
+            let encoded = Encoded::new(&place, &records);
+            let put = Put::new(self.store.clone(), header, &place, &encoded, &records);
+            self.previous = put.segment().as_previous();
+            self.next = put.segment().next;
+            return Leave { place, way: Way::Put(Box::new(put)), records, encoded: Some(encoded) };
         }
+        let frames = records.iter().map(Prepared::frame_len).sum();
         let through = self.options.durability == Durability::Power;
         let active = self.active.as_mut().expect("there is room in an active segment");
         let (base, offset) = (active.header.base, active.offset);
         active.offset += group_len(frames, block_bytes);
         self.idle_said = false;
         let place = Place { life, position: base.plus(offset), base, block_bytes, acked };
-        Leave { place, way: Way::Tail { tail: active.tail.clone(), offset, through } }
+        let way = Way::Tail { tail: active.tail.clone(), offset, through };
+        Leave { place, way, records, encoded: None }
     }
 
     /// Takes in a group that has landed, and before it all those with places before it: it is acknowledged. Returns its
@@ -206,28 +223,12 @@ impl Writer {
     pub(crate) fn land(&mut self, flight: Flight) -> Vec<Handle> {
         self.flying -= 1;
         let Flight { place, encoded, .. } = &flight;
-        if let Some((footer, file_len)) = &flight.footer {
-            let Way::Put { header, .. } = &flight.way else { unreachable!("only objects have a footer yet") };
-            let segment = Segment {
-                base: header.base,
-                end: flight.end(),
-                next: footer.next,
-                file_len: *file_len,
-                epoch: self.epoch,
-                body: header.body(),
-                begins_epoch: false,
-                sealed: true,
-                seal: Some(footer.seal),
-                made_at: header.time,
-                closed_at: Some(header.time),
-                times: (footer.records > 0).then_some((footer.least, footer.greatest)),
-                records: Some(footer.records),
-            };
-            self.previous = segment.as_previous();
-            self.closed.push(segment);
-            self.next = footer.next;
-            self.end = footer.next;
-            self.acked = footer.next;
+        if let Way::Put(put) = &flight.way {
+            let segment = put.segment();
+            assert_eq!(segment.base, self.end, "groups are taken in in the order of their places");
+            self.end = segment.next;
+            self.acked = segment.next;
+            self.closed.push(segment.clone());
             return flight.encoded.handles;
         }
         assert_eq!(place.position, self.end, "groups are taken in in the order of their places");
@@ -241,9 +242,12 @@ impl Writer {
         flight.encoded.handles
     }
 
-    /// Of a group of which nothing is there: its place is free again.
-    pub(crate) fn call_back(&mut self) {
-        assert!(self.store.append().is_none(), "a place in a file that grows is used up");
+    /// Of a group of which nothing is there, the last that has left: its place is free again.
+    pub(crate) fn call_back(&mut self, flight: &Flight) {
+        let Way::Put(put) = &flight.way else { unreachable!("a place in a file that grows is used up") };
+        assert_eq!(put.segment().next, self.next, "nothing has left behind it");
+        self.previous = put.previous();
+        self.next = put.segment().base;
         self.flying -= 1;
     }
 
@@ -266,14 +270,16 @@ impl Writer {
         let record = Prepared::retire_mark(begins, now);
         let alone = self.room_for(record.frame_len(), true, now)?;
         assert!(alone, "a mark is handed over when nothing is in flight");
-        let mut flight = self.leave(record.frame_len(), now).encode(vec![record]);
+        let flight = self.leave(vec![record], now).encode();
         match flight.fly() {
             Ok(()) => {
                 self.land(flight);
                 self.sync()
             }
             Err(failed) => {
-                self.flying -= 1;
+                if matches!(failed, Failed::Full(_)) {
+                    self.call_back(&flight);
+                }
                 Err(failed)
             }
         }
@@ -321,11 +327,11 @@ impl Writer {
         if self.active.as_ref().is_none_or(|active| active.room(MARKS_BYTES) < len) {
             return Ok(());
         }
-        let mut leave = self.leave(0, now);
+        let mut leave = self.leave(Vec::new(), now);
         if let Way::Tail { through, .. } = &mut leave.way {
             *through = true;
         }
-        let mut flight = leave.encode(Vec::new());
+        let flight = leave.encode();
         flight.fly()?;
         self.land(flight);
         self.acked = self.end;
@@ -333,13 +339,16 @@ impl Writer {
         Ok(())
     }
 
-    /// See [`make_room`](Writer::make_room). On an object store a group needs none of its own, but goes alone: its
-    /// header names the segment before it, which is known once that one is put.
+    /// See [`make_room`](Writer::make_room). On an object store a group needs no room, but what is in flight is bounded
+    /// there too. A mark goes alone: with its answer all before it is acknowledged.
     fn room_for(&mut self, frames: u64, mark: bool, now: Time) -> Result<bool, Failed> {
-        if self.store.append().is_none() {
-            return Ok(self.flying == 0);
-        }
         let group = group_len(frames, self.options.block_bytes);
+        if self.store.append().is_none() {
+            let footer = Totals::footer_bytes_max(group);
+            let end = self.next.plus(header::body(self.options.block_bytes) + group + footer);
+            let bounded = end.since(self.acked) <= self.options.in_flight_bytes();
+            return Ok(self.flying == 0 || (bounded && !mark));
+        }
         let kept = if mark { 0 } else { MARKS_BYTES };
         let young = |active: &Active| now < active.header.time.after(self.options.segment_age);
         let fits =

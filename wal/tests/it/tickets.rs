@@ -2,6 +2,7 @@
 
 mod crowd;
 mod ends;
+mod puts;
 mod room;
 mod settling;
 mod waiting;

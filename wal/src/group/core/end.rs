@@ -1,13 +1,12 @@
 //! How a log ends: closed, with everything written, or failed, with every ticket answered all the same.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
 use super::super::queue::{Job, Life};
 use super::super::ticket::Slot;
-use super::{Core, Desk, Flying, Landed, Turn, caught};
+use super::{Back, Core, Desk, Turn, caught};
 use crate::error::{Error, Kind};
 use crate::format::{Handle, Unsettled};
 use crate::log::Failed;
@@ -22,6 +21,7 @@ impl Core {
         let woken = self.queue.lock().closing();
         self.wake(woken);
         while matches!(self.turn(), Turn::Did | Turn::Busy) && self.until_landed() {}
+        self.give_up_the_grounded();
         self.until_errands_are_done();
         let mut desk = loop {
             if !self.until_landed() {
@@ -39,7 +39,7 @@ impl Core {
             match caught(|| writer.seal(self.now())) {
                 Ok(()) | Err(Failed::Full(_)) => self.show(writer),
                 Err(Failed::Dead(error)) => {
-                    self.fail(desk, &error, Vec::new(), Vec::new());
+                    self.fail(desk, &error, Vec::new(), Vec::new(), 0);
                     desk = self.desk();
                 }
             }
@@ -63,11 +63,23 @@ impl Core {
         self.wake(jobs.into_iter().filter_map(|job| job.refuse(error.clone())));
     }
 
+    /// Ends the log if there is still no room for a group behind which others have landed: those are not part of it.
+    fn give_up_the_grounded(&self) {
+        let desk = self.desk();
+        let full = {
+            let queue = self.queue.lock();
+            queue.full.clone().filter(|_| queue.grounded > 0)
+        };
+        if let Some(full) = full {
+            self.fail(desk, &full, Vec::new(), Vec::new(), 0);
+        }
+    }
+
     /// Waits until nothing is at the device. `false`: never, since who was there with a stepped log's group is gone, by a
     /// panic of a test's own.
     fn until_landed(&self) -> bool {
         let mut queue = self.queue.lock();
-        while queue.flying > 0 {
+        while queue.flying > queue.grounded {
             if !self.stepped {
                 self.landed.wait(&mut queue);
             } else if !MutexGuard::unlocked(&mut queue, || self.clock.wait_for_others()) {
@@ -80,13 +92,15 @@ impl Core {
     /// Ends the log for good: nothing is acknowledged any more, and every ticket is answered; those of groups that are
     /// at the device when they come back.
     ///
-    /// `handed` was handed over, to these places. `jobs` were not.
+    /// `handed` was handed over, to these places. `jobs` were not. So many groups at the device have places `before` what
+    /// failed.
     pub(super) fn fail(
         &self,
         mut desk: MutexGuard<'_, Desk>,
         error: &Error,
         mut handed: Vec<(Arc<Slot<Handle>>, Unsettled)>,
         mut jobs: Vec<Job>,
+        before: usize,
     ) -> Turn {
         if let Some(writer) = desk.writer.as_mut() {
             writer.give_up();
@@ -94,16 +108,22 @@ impl Core {
         let mut queue = self.queue.lock();
         // What has landed behind a group that failed is not known to be safe either: a log has no gaps.
         let flying = std::mem::take(&mut desk.flying);
-        let (behind, flying) = flying.into_iter().partition(|flying| flying.landed.is_some());
-        desk.flying = flying;
-        let behind: VecDeque<Flying> = behind;
         // The payloads go last, off all locks.
-        let mut records = Vec::new();
-        for Landed { mut flight, party } in behind.into_iter().filter_map(|flying| flying.landed) {
+        let (mut records, mut ahead) = (Vec::new(), Vec::new());
+        for (index, flying) in flying.into_iter().enumerate() {
+            let (mut flight, party) = match flying.back {
+                Some(Back::Landed(flight, party) | Back::NoRoom(flight, party)) => (flight, party),
+                None => {
+                    desk.flying.push_back(flying);
+                    continue;
+                }
+            };
             self.subside(&mut queue, 1, party.frames);
             records.push(flight.take_records());
-            handed.extend(party.slots.into_iter().zip(flight.places()));
+            let side = if index < before { &mut ahead } else { &mut handed };
+            side.extend(party.slots.into_iter().zip(flight.places()));
         }
+        queue.grounded = 0;
         let mut woken = Vec::new();
         if !matches!(queue.life, Life::Failed(_)) {
             let (waiting, line) = queue.fail(error.clone());
@@ -111,6 +131,7 @@ impl Core {
             woken.extend(line);
         }
         drop(queue);
+        woken.extend(ahead.into_iter().filter_map(|(slot, place)| slot.set(Err(unknown(error, place)))));
         woken.extend(handed.into_iter().filter_map(|(slot, place)| slot.set(Err(refusal(error, place)))));
         woken.extend(jobs.iter().filter_map(|job| job.refuse(refusal(error, Unsettled::NOWHERE))));
         drop(desk);
@@ -121,15 +142,16 @@ impl Core {
 }
 
 /// What is answered when the log has failed. `Fenced` is known only where the newer epoch was read at this group's name,
-/// or nothing was handed over, so nothing of it landed.
+/// or at one before it, or nothing was handed over, so nothing of it landed.
 fn refusal(error: &Error, place: Unsettled) -> Error {
     match error.kind() {
         Kind::Fenced => error.clone(),
-        _ => Error::new(
-            Kind::Unknown,
-            "the log failed before this was acknowledged; start it again and settle it",
-        )
-        .because(error.clone())
-        .about(place),
+        _ => unknown(error, place),
     }
+}
+
+fn unknown(error: &Error, place: Unsettled) -> Error {
+    Error::new(Kind::Unknown, "the log failed before this was acknowledged; start it again and settle it")
+        .because(error.clone())
+        .about(place)
 }
