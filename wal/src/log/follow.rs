@@ -150,9 +150,12 @@ impl Follow {
             let message = format!("the log begins later: asked={} begins={}", self.from, chain.begins);
             return Err(Error::new(Kind::Retired, message));
         }
-        let known = chain.segments.iter().find(|segment| {
-            segment.end > self.from
-                || (!segment.sealed && segment.closed_at.is_none() && !segment.begins_epoch)
+        let older = Arc::new(chain.clone()).find_older(&self.store, self.from)?;
+        let known = older.as_ref().or_else(|| {
+            chain.segments.iter().find(|segment| {
+                segment.end > self.from
+                    || (!segment.sealed && segment.closed_at.is_none() && !segment.begins_epoch)
+            })
         });
         let ended = |segment: &Segment| segment.sealed || segment.closed_at.is_some();
         // Behind what looked like the end of a segment that the look says has not ended: nothing to show for now.
@@ -221,8 +224,9 @@ impl Iterator for Follow {
         }
         match self.step() {
             Err(error) if error.kind() == Kind::NotThere => {
-                (self.seat, self.onwards) = (None, None); // a file went: the next call looks it up again
-                None
+                self.onwards = None;
+                // A file went: the next call looks it up again.
+                self.seat.take().and_then(|seat| self.lost(&seat.segment).err()).map(Err)
             }
             // A retired beginning will not come back; anything else may be asked again.
             Err(error) => {
@@ -231,6 +235,20 @@ impl Iterator for Follow {
             }
             Ok(item) => item.map(Ok),
         }
+    }
+}
+
+impl Follow {
+    /// Tells of a segment that is not there and was not retired: a look that rests on a summary does not miss it.
+    fn lost(&mut self, segment: &Segment) -> Result<()> {
+        let survey = look(&*self.store, Position::START, Depth::Quick)?;
+        let listed = survey.chain().older().is_some_and(|older| segment.base < older);
+        if !listed || survey.begins() > segment.base {
+            return Ok(());
+        }
+        let range = segment.start().max(self.from)..segment.end;
+        self.from = self.from.max(segment.next);
+        Err(damaged(&*self.store, segment.base, range, "the file has gone"))
     }
 }
 

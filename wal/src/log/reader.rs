@@ -46,7 +46,7 @@ impl Reader {
 
     /// The record of an acknowledged handle.
     pub fn read(&self, handle: &Handle) -> Result<Record> {
-        read(&*self.store, &self.kept, handle, self.limit)
+        read(&self.store, &self.kept, handle, self.limit)
     }
 
     /// The records of many handles, in their order. Handles that follow one another closely in one segment are read at

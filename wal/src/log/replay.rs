@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
 use super::feed::Feed;
+use super::look::{Depth, look};
+use super::parts::Parts;
 use super::read::Record;
 use super::source::{File, Reads, segment_name};
 use super::survey::Survey;
@@ -30,7 +32,9 @@ use crate::store::Store;
 #[derive(Debug)]
 pub struct Replay {
     store: Arc<dyn Store>,
+    /// The part of the chain that is being replayed, and those behind it.
     chain: Arc<Chain>,
+    parts: Parts,
     from: Position,
     since: Time,
     limit: u32,
@@ -66,18 +70,25 @@ impl Replay {
                 format!("the log begins later: asked={from} begins={}", chain.begins),
             ));
         }
+        let mut parts = Parts::new(store.clone(), chain.clone(), from)?;
+        let (mut chain, mut damages) = (chain, VecDeque::new());
+        if let Some(part) = parts.next()? {
+            damages.extend(part.damages(from));
+            chain = part.chain;
+        }
         let next_segment = chain.first_reaching(from);
         let feed = Some(Feed::new(store.clone(), chain.clone(), since));
         Ok(Replay {
             store,
             chain,
+            parts,
             from,
             since,
             limit,
             next_segment,
             current: None,
             feed,
-            damages: VecDeque::new(),
+            damages,
             done: false,
         })
     }
@@ -86,7 +97,7 @@ impl Replay {
     #[must_use]
     pub(crate) fn telling(mut self, survey: &Survey) -> Self {
         let wanted = survey.damages().iter().filter(|damage| damage.range.end > self.from);
-        self.damages = wanted.map(|damage| (damage.range.start, survey.refusal_for(damage))).collect();
+        self.damages.extend(wanted.map(|damage| (damage.range.start, survey.refusal_for(damage))));
         self
     }
 
@@ -94,12 +105,18 @@ impl Replay {
         loop {
             let Some(current) = &mut self.current else {
                 let next = self.chain.segments.get(self.next_segment).map(|segment| segment.base);
-                let due = |damage: &mut (Position, Error)| next.is_none_or(|next| damage.0 < next);
+                let last = self.parts.is_over();
+                let due = |damage: &mut (Position, Error)| next.map_or(last, |next| damage.0 < next);
                 if let Some((_, error)) = self.damages.pop_front_if(due) {
                     return Ok(Some(Err(error)));
                 }
                 let Some(segment) = self.chain.segments.get(self.next_segment).cloned() else {
-                    return Ok(None);
+                    let Some(part) = self.parts.next()? else { return Ok(None) };
+                    self.damages.extend(part.damages(self.from));
+                    self.damages.make_contiguous().sort_by_key(|&(at, _)| at);
+                    (self.chain, self.next_segment) = (part.chain, 0);
+                    self.feed = Some(self.feed());
+                    continue;
                 };
                 let index = self.next_segment;
                 self.next_segment += 1;
@@ -160,6 +177,27 @@ impl Replay {
         let walk = Walk::from(file, life, segment.base, offset);
         let told = segment.base.plus(offset);
         Ok(Current { segment, walk, told })
+    }
+
+    /// What to say of a segment that is not there and was not retired: a look that rests on a summary does not miss it.
+    fn lost(&mut self) -> Result<Option<Error>> {
+        let Some(segment) = self.chain.segments.get(self.next_segment.wrapping_sub(1)) else {
+            return Ok(None);
+        };
+        if self.store.append().is_some()
+            || look(&*self.store, Position::START, Depth::Quick)?.begins() > segment.base
+        {
+            return Ok(None);
+        }
+        let (base, range) = (segment.base, segment.start().max(self.from)..segment.end);
+        self.current = None;
+        self.feed = Some(self.feed());
+        Ok(Some(damaged(&*self.store, base, range, "the file has gone")))
+    }
+
+    /// What the segments of this part are read by, from the next one on.
+    fn feed(&self) -> Feed {
+        Feed::new(self.store.clone(), self.chain.clone(), self.since)
     }
 
     /// The sparse index of a sealed segment; empty if its footer does not verify, which costs only time.
@@ -245,12 +283,19 @@ impl Iterator for Replay {
                 self.done = true;
                 None
             }
-            Err(gone) if gone.kind() == Kind::NotThere => {
-                self.done = true;
-                let message =
-                    "a segment went while it was replayed: it was retired; pin what is still needed";
-                Some(Err(Error::new(Kind::Retired, message).because(gone)))
-            }
+            Err(gone) if gone.kind() == Kind::NotThere => Some(Err(match self.lost() {
+                Ok(Some(lost)) => lost,
+                Ok(None) => {
+                    self.done = true;
+                    let message =
+                        "a segment went while it was replayed: it was retired; pin what is still needed";
+                    Error::new(Kind::Retired, message).because(gone)
+                }
+                Err(error) => {
+                    self.done = true;
+                    error
+                }
+            })),
             Err(error) => {
                 self.done = true;
                 Some(Err(error))

@@ -82,10 +82,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Media that can begin in the middle do; elsewhere all is listed and the rest left out.
     fn list_after(&self, folder: &Name, after: &str) -> Result<Pages<'_>> {
         let after = after.to_owned();
-        Ok(Box::new(self.list(folder)?.map(move |page| {
-            let mut page = page?;
+        Ok(Box::new(self.list(folder)?.filter_map(move |page| {
+            let mut page = match page {
+                Ok(page) => page,
+                failed => return Some(failed),
+            };
             page.retain(|entry| entry.name > after);
-            Ok(page)
+            (!page.is_empty()).then_some(Ok(page))
         })))
     }
 

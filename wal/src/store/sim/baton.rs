@@ -1,6 +1,7 @@
 //! Turns: several actors, each on a thread of its own, of which exactly one runs at a time.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic;
 use std::sync::Arc;
 
@@ -42,20 +43,25 @@ struct Turns {
     order: Order,
     holder: usize,
     seats: Vec<usize>,
+    /// How often somebody could have been chosen so far.
+    count: u64,
+    /// Until when a seat sleeps.
+    asleep: BTreeMap<usize, u64>,
 }
 
 /// Who is next.
 enum Order {
     /// By seed. The holder goes on but for one time in so many: some schedules change at every step, in some an actor
-    /// sleeps through the whole life of another.
-    Seeded { random: Random, patience: u64 },
+    /// sleeps through the whole life of another. Where there are sleepers, who makes way may sleep through several.
+    Seeded { random: Random, patience: u64, sleepers: bool },
     /// As the test says, before operations of these kinds.
     Told(Vec<Op>, Schedule),
 }
 
 impl Baton {
     fn new(order: Order, seats: usize) -> Self {
-        let mut turns = Turns { order, holder: 0, seats: (0..seats).collect() };
+        let seats = (0..seats).collect();
+        let mut turns = Turns { order, holder: 0, seats, count: 0, asleep: BTreeMap::new() };
         turns.choose(turns.seats.clone());
         Baton { turns: Mutex::new(turns), passed: Condvar::new() }
     }
@@ -65,6 +71,7 @@ impl Baton {
         self.wait(seat);
         let mut turns = self.turns.lock();
         if turns.seats.contains(&seat) && turns.is_due(op) {
+            turns.may_fall_asleep(seat);
             let seats = turns.seats.clone();
             turns.choose(seats);
             self.passed.notify_all();
@@ -80,6 +87,8 @@ impl Baton {
         if others.is_empty() || !turns.seats.contains(&seat) {
             return false;
         }
+        // Nothing happens while all who are awake wait: that shall not take long.
+        turns.count += 64;
         turns.choose(others);
         self.passed.notify_all();
         drop(turns);
@@ -108,13 +117,32 @@ impl Baton {
 impl Turns {
     /// Whether another one may be chosen now.
     fn is_due(&mut self, op: Op) -> bool {
+        self.count += 1;
         match &mut self.order {
-            Order::Seeded { random, patience } => random.one_in(*patience),
+            Order::Seeded { random, patience, .. } => random.one_in(*patience),
             Order::Told(ops, _) => ops.contains(&op),
         }
     }
 
+    /// Sleeps that last for a step and such that last for a whole life are equally likely.
+    fn may_fall_asleep(&mut self, seat: usize) {
+        if let Order::Seeded { random, sleepers: true, .. } = &mut self.order
+            && random.one_in(3)
+        {
+            let reach = 1 << random.below(12);
+            self.asleep.insert(seat, self.count + random.below(reach));
+        }
+    }
+
+    /// If all sleep, the one who would wake first wakes.
+    fn awake(&self, among: Vec<usize>) -> Vec<usize> {
+        let until = |seat: &usize| self.asleep.get(seat).copied().filter(|&until| until > self.count);
+        let earliest = among.iter().map(until).min().flatten();
+        among.into_iter().filter(|seat| until(seat) <= earliest).collect()
+    }
+
     fn choose(&mut self, among: Vec<usize>) {
+        let among = self.awake(among);
         let chosen = match &mut self.order {
             Order::Seeded { random, .. } => random.below(among.len() as u64) as usize,
             Order::Told(..) if among.len() == 1 => 0,
@@ -150,7 +178,8 @@ pub(super) fn take_turns(sim: &Sim, actors: Vec<Actor<'_>>, told: Option<(Vec<Op
         || {
             let mut random = Random::new(sim.device.lock().random.draw());
             let patience = [1, 2, 4, 16, 64][random.below(5) as usize];
-            Order::Seeded { random, patience }
+            let sleepers = random.coin();
+            Order::Seeded { random, patience, sleepers }
         },
         |(ops, schedule)| Order::Told(ops, schedule),
     );

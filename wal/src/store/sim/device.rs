@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::bucket::{Bucket, Late};
 use super::cut::{Cut, Fate};
 use super::file::File;
 use super::names::Names;
@@ -27,6 +28,7 @@ pub(super) struct Device {
     pub(super) capacity: Option<u64>,
     pub(super) page: usize,
     pub(super) late: Vec<Late>,
+    pub(super) bucket: Bucket,
     pub(super) processes: Vec<Life>,
     /// Visits to processes that died first. They may own what needs the device to be dropped.
     pub(super) in_vain: Vec<Visit>,
@@ -66,20 +68,12 @@ pub(super) struct Life {
     pub(super) guards: u64,
     /// What to run before which of its operations.
     pub(super) visits: Vec<(When, Visit)>,
+    /// What to run before which of its puts is answered.
+    pub(super) answers: Vec<(When, Visit)>,
 }
 
 /// What a test runs before an operation.
 pub(super) type Visit = Box<dyn FnOnce() + Send>;
-
-/// A request that left its process and has not arrived.
-#[derive(Clone, Debug)]
-pub(super) struct Late {
-    /// The operation before which it arrives; none if the test says when.
-    due: Option<u64>,
-    pub(super) name: String,
-    /// What to put, or nothing to remove the name.
-    bytes: Option<Vec<u8>>,
-}
 
 impl Device {
     pub(super) fn new(shape: Shape, seed: u64) -> Self {
@@ -96,6 +90,7 @@ impl Device {
             capacity: None,
             page: 3,
             late: Vec::new(),
+            bucket: Bucket::default(),
             processes: Vec::new(),
             in_vain: Vec::new(),
             lock: None,
@@ -119,6 +114,7 @@ impl Device {
             capacity: self.capacity,
             page: self.page,
             late: self.late.clone(),
+            bucket: self.bucket.fork(),
             numbers: self.numbers,
             operations: self.operations,
             ..Device::new(self.shape, seed)
@@ -135,16 +131,17 @@ impl Device {
     ) -> Option<Fault> {
         self.operations += 1;
         self.by_op[op as usize] += 1;
-        while let Some(at) =
-            self.late.iter().position(|late| late.due.is_some_and(|due| due <= self.operations))
-        {
-            self.land(at);
-        }
+        self.what_is_due();
         let mut fault = None;
         for plan in &mut self.plans {
             if plan.hits(op, name, process, self.shape, &mut self.random) && fault.is_none() {
                 fault = Some(plan.fault);
             }
+        }
+        match fault {
+            Some(Fault::Throttled) => self.bucket.throttle(self.operations, &mut self.random),
+            None if self.bucket.is_throttled(self.operations) => fault = Some(Fault::Throttled),
+            _ => {}
         }
         if let Some(fault) = fault {
             self.count(format!("{op}: {}", fault.name()));
@@ -189,7 +186,8 @@ impl Device {
             self.spare = self.spare.filter(|&(owner, _)| owner != process);
             let life = &mut self.processes[process];
             life.dead = Some(why);
-            self.in_vain.extend(life.visits.drain(..).map(|(_, visit)| visit));
+            let visits = life.visits.drain(..).chain(life.answers.drain(..));
+            self.in_vain.extend(visits.map(|(_, visit)| visit));
             if self.lock.is_some_and(|lock| lock.process == process) {
                 self.lock = None;
             }
@@ -242,6 +240,7 @@ impl Device {
             self.names.unlink(name, number);
             self.unlinked.push(file);
             if self.shape == Shape::Objects {
+                self.changed(name, file, false);
                 self.sync_names(None);
             }
         }
@@ -323,38 +322,5 @@ impl Device {
         let shown: u64 = self.files.iter_mut().map(|file| file.drop_cache(|| all || random.coin())).sum();
         self.count_many("cache dropped: sector older than it looked", shown);
         self.tell(format_args!("the cache is dropped, sectors that changed={shown}"));
-    }
-
-    /// Queues a request; it arrives by itself unless it is `held`.
-    pub(super) fn delay(&mut self, name: &str, bytes: Option<&[u8]>, held: bool) {
-        // Mostly soon, sometimes long after.
-        let reach = 1 << self.random.below(8);
-        let due = (!held).then(|| self.operations + 1 + self.random.below(reach));
-        self.late.push(Late { due, name: name.to_owned(), bytes: bytes.map(<[u8]>::to_vec) });
-    }
-
-    /// A late request arrives. The condition on a put is looked at now.
-    pub(super) fn land(&mut self, at: usize) {
-        let Late { name, bytes, .. } = self.late.remove(at);
-        let came = match bytes {
-            Some(bytes) if self.put_object(&name, &bytes) => "late put: landed",
-            Some(_) => "late put: found its name taken",
-            None => {
-                self.unlink(&name);
-                "late remove: landed"
-            }
-        };
-        self.count(came);
-        self.tell(format_args!("{came}: {name}"));
-    }
-
-    /// Whether the object is new and now there.
-    pub(super) fn put_object(&mut self, name: &str, bytes: &[u8]) -> bool {
-        let new = self.names.find(name).is_none();
-        if new {
-            let file = self.add(File::object(bytes));
-            self.names.settle(name, Some(file));
-        }
-        new
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::device::Device;
+use super::names::Names;
 use super::plan::{Fault, Op};
 use super::{Process, Shape};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Append, Entry, Name, Object, Pages, Store, Survives};
+use crate::store::{Append, Entry, Fetch, Name, Object, Pages, Store, Survives};
 
 pub(super) fn failed(kind: Kind, op: Op, name: &str) -> Error {
     let what = if kind == Kind::Unknown {
@@ -89,24 +90,40 @@ impl Store for Process {
     }
 
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {
-        Ok(Box::new(Listing { process: self, folder: folder.clone(), from: None, ended: false }))
+        Ok(Box::new(Listing::new(self, folder, None)))
+    }
+
+    fn list_after(&self, folder: &Name, after: &str) -> Result<Pages<'_>> {
+        Ok(Box::new(Listing::new(self, folder, Some(after))))
+    }
+
+    fn fetch(&self, name: &Name, range: Range<u64>) -> Option<Fetch> {
+        (self.shape() == Shape::Objects).then(|| self.fetch_object(name, range))
     }
 
     fn remove(&self, name: &Name) -> Result<()> {
+        if self.shape() == Shape::Objects {
+            return self.remove_object(name);
+        }
         let (mut device, fault) = self.enter(Op::Remove, name.as_str(), format_args!(""))?;
         match fault {
-            None | Some(Fault::AnswerLost) => device.unlink(name.as_str()),
+            None => device.unlink(name.as_str()),
             Some(Fault::Error) => return Err(failed(Kind::Unavailable, Op::Remove, name.as_str())),
-            Some(Fault::Late) => device.delay(name.as_str(), None, false),
-            Some(Fault::Held) => device.delay(name.as_str(), None, true),
-            Some(Fault::Crash) => match device.random.below(3) {
-                0 => device.unlink(name.as_str()),
-                1 => device.delay(name.as_str(), None, false),
-                _ => {}
-            },
-            Some(_) => {}
+            Some(_) => return Err(failed(Kind::Unknown, Op::Remove, name.as_str())),
         }
-        if fault.is_some() { Err(failed(Kind::Unknown, Op::Remove, name.as_str())) } else { Ok(()) }
+        Ok(())
+    }
+
+    fn remove_all(&self, names: &[Name]) -> Vec<Result<()>> {
+        // One request of many is many: each is done, refused or lost by itself, in an order of the device's own.
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        for at in (1..order.len()).rev() {
+            let other = self.device.lock().random.below(at as u64 + 1) as usize;
+            order.swap(at, other);
+        }
+        let mut answers = names.iter().map(|_| Ok(())).collect::<Vec<_>>();
+        order.into_iter().for_each(|at| answers[at] = self.remove(&names[at]));
+        answers
     }
 
     fn append(&self) -> Option<&dyn Append> {
@@ -123,11 +140,25 @@ impl Process {
         find: impl FnOnce(&Device) -> Result<usize>,
     ) -> Result<Bytes> {
         let (mut device, fault) = self.enter(Op::Read, name.as_str(), format_args!(" {range:?}"))?;
-        if fault == Some(Fault::Error) {
+        // Whoever asks while nothing can be read is not even told whether it is there.
+        let file = if fault.is_none_or(|fault| fault == Fault::Rot) { find(&device)? } else { 0 };
+        device.answer_read(file, name, range, fault)
+    }
+}
+
+impl Device {
+    /// What a read of a file answers now.
+    pub(super) fn answer_read(
+        &mut self,
+        file: usize,
+        name: &Name,
+        range: Range<u64>,
+        fault: Option<Fault>,
+    ) -> Result<Bytes> {
+        if fault.is_some_and(|fault| fault != Fault::Rot) {
             return Err(failed(Kind::Unavailable, Op::Read, name.as_str()).at(name.as_str(), range.start));
         }
-        let file = find(&device)?;
-        let Device { files, random, .. } = &mut *device;
+        let Device { files, random, .. } = self;
         let Some(bytes) = files[file].read(range.clone()) else {
             return Err(failed(Kind::Unavailable, Op::Read, name.as_str()).at(name.as_str(), range.start));
         };
@@ -138,43 +169,6 @@ impl Process {
             return Ok(bytes.into());
         }
         Ok(Bytes::copy_from_slice(bytes))
-    }
-
-    fn put_object(&self, name: &Name, bytes: &[u8]) -> Result<()> {
-        let text = name.as_str();
-        let (mut device, fault) = self.enter(Op::Put, text, format_args!(" +{}", bytes.len()))?;
-        let unknown = Err(failed(Kind::Unknown, Op::Put, text));
-        match fault {
-            Some(Fault::Error) => return Err(failed(Kind::Unavailable, Op::Put, text)),
-            Some(Fault::Full) => return Err(full(Op::Put, text)),
-            Some(Fault::ExistsNothing) => return Err(taken(name)),
-            Some(Fault::RequestLost) => return unknown,
-            Some(Fault::Late | Fault::Held) => {
-                device.delay(text, Some(bytes), fault == Some(Fault::Held));
-                return unknown;
-            }
-            Some(Fault::Crash) => {
-                match device.random.below(3) {
-                    0 => {
-                        device.put_object(text, bytes);
-                    }
-                    1 => device.delay(text, Some(bytes), false),
-                    _ => {}
-                }
-                return unknown;
-            }
-            _ => {}
-        }
-        if !device.has_room(bytes.len() as u64) {
-            return Err(full(Op::Put, text));
-        }
-        let new = device.put_object(text, bytes);
-        match fault {
-            Some(Fault::AnswerLost) => unknown,
-            Some(Fault::ExistsOwn) => Err(taken(name)),
-            _ if new => Ok(()),
-            _ => Err(taken(name)),
-        }
     }
 }
 
@@ -209,7 +203,17 @@ struct Listing<'a> {
     process: &'a Process,
     folder: Name,
     from: Option<String>,
+    /// The operation before which it began.
+    began: u64,
     ended: bool,
+}
+
+impl<'a> Listing<'a> {
+    fn new(process: &'a Process, folder: &Name, after: Option<&str>) -> Self {
+        let began = process.device.lock().operations + 1;
+        let from = after.map(|after| Names::behind(folder.as_str(), after));
+        Listing { process, folder: folder.clone(), from, began, ended: false }
+    }
 }
 
 impl Iterator for Listing<'_> {
@@ -220,19 +224,31 @@ impl Iterator for Listing<'_> {
             return None;
         }
         let folder = self.folder.as_str();
-        let (device, fault) = match self.process.enter(Op::List, folder, format_args!("/")) {
+        let (mut device, fault) = match self.process.enter(Op::List, folder, format_args!("/")) {
             Ok(entered) => entered,
             Err(error) => {
                 self.ended = true;
                 return Some(Err(error));
             }
         };
-        if fault.is_some() {
-            self.ended = true;
-            return Some(Err(failed(Kind::Unavailable, Op::List, folder)));
-        }
-        let len = |file: usize| device.files[file].len() as u64;
-        let page = device.names.page(folder, &mut self.from, device.page, len);
+        let (names, gone) = match fault {
+            None => (None, Vec::new()),
+            Some(Fault::Lagging | Fault::Stale) => {
+                let since = if fault == Some(Fault::Lagging) { self.began } else { 0 };
+                let (names, gone) = device.names_without_some_changes(since);
+                (Some(names), gone)
+            }
+            Some(_) => {
+                self.ended = true;
+                return Some(Err(failed(Kind::Unavailable, Op::List, folder)));
+            }
+        };
+        let len = |file: usize| {
+            let known = gone.iter().find(|(gone, _)| *gone == file).map(|(_, len)| *len);
+            known.unwrap_or(device.files[file].len() as u64)
+        };
+        let names = names.as_ref().unwrap_or(&device.names);
+        let page = names.page(folder, &mut self.from, device.page, len);
         self.ended = page.len() < device.page;
         (!page.is_empty()).then_some(Ok(page))
     }

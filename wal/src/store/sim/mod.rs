@@ -29,10 +29,15 @@
 //! # What is assumed of a bucket ([`Sim::objects`])
 //!
 //! 1. A put is atomic, conditional on the absence of the name, and durable when it is answered. Reads and lists see
-//!    it from then on (S3, Azure and GCS promise that now); pages show the folder as each of them is made.
+//!    it from then on (S3, Azure and GCS promise that now); pages show the folder as each of them is made, or, if that is
+//!    planned, without any of the changes since the first ([`Fault::Lagging`]). One that leaves out older changes
+//!    ([`Fault::Stale`]) breaks the promise. Pages are in the order of names: whoever speaks to a store that lists in any
+//!    other order sorts first.
 //! 2. A request may be lost, or its answer, or it may arrive long after its sender gave up or died; the condition is
 //!    looked at when it arrives.
-//! 3. A bucket outlives every machine: a power cut only kills.
+//! 3. A bucket outlives every machine: a power cut only kills. What a process had sent when it was killed may arrive.
+//! 4. A read that is begun ahead happens at any moment between its beginning and the end of the wait for it.
+//! 5. Of many names removed at once each goes by itself, in any order.
 //!
 //! # Counting
 //!
@@ -41,6 +46,7 @@
 //! is no operation and meets no fault.
 
 mod baton;
+mod bucket;
 mod clock;
 mod cut;
 mod device;
@@ -60,6 +66,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 pub use baton::{Actor, Schedule};
+pub use bucket::RECENT_CHANGES;
 pub use clock::SimClock;
 pub use cut::Cut;
 use device::Device;
@@ -142,7 +149,9 @@ impl Sim {
 
     /// Forgets every planned fault. Requests under way stay so.
     pub fn calm(&self) {
-        self.device.lock().plans.clear();
+        let mut device = self.device.lock();
+        device.plans.clear();
+        device.bucket.calm();
     }
 
     /// The power goes: every process dies, and the seed chooses what is left of everything unsynced.

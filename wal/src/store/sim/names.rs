@@ -141,6 +141,12 @@ impl Names {
         named.any(|other| *other == file) || come.any(|(_, other)| *other == file)
     }
 
+    /// Where the next page begins behind a thing in a folder: behind everything in it, before every longer name.
+    pub(super) fn behind(folder: &str, name: &str) -> String {
+        let within = if folder.is_empty() { String::new() } else { format!("{}\0", key(folder)) };
+        format!("{within}{name}\u{1}")
+    }
+
     /// The next `count` things that lie directly in a folder, in the order of names; `from` is where the last page
     /// ended. `len` answers for files. Objects may lie beside and beneath one name; the object then comes first.
     pub(super) fn page(

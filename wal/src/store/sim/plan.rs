@@ -37,7 +37,8 @@ pub enum Op {
     Release,
     /// Puts a whole object.
     Put,
-    /// Reads, by name or what was opened for it; opening is a part of the first read.
+    /// Reads, by name or what was opened for it; opening is a part of the first read. One that is begun ahead counts
+    /// when it is begun, and suffers its fault when it happens.
     Read,
     /// Lists a page.
     List,
@@ -122,6 +123,13 @@ pub enum Fault {
     ExistsOwn,
     /// A `Put` of an object meets another one in flight: `Exists`, and nothing is there.
     ExistsNothing,
+    /// A bucket turns requests away: this operation and a run of those that follow, whoever asks, fail as by `Error`.
+    Throttled,
+    /// A `List` of a bucket shows each change that was made since the listing began or does not, as the seed says.
+    Lagging,
+    /// A `List` of a bucket shows each of the [last changes](super::RECENT_CHANGES) or does not, also those that were
+    /// answered before the listing began: more than a [`Store`](crate::store::Store) may do.
+    Stale,
     /// The thread panics; the operation does not happen.
     Panic,
     /// The process is dead from here on; the operation does not happen. Only an object's `Put` or `Remove` may, at
@@ -143,6 +151,9 @@ impl Fault {
             Fault::Held => "held",
             Fault::ExistsOwn => "exists, its own",
             Fault::ExistsNothing => "exists, nothing there",
+            Fault::Throttled => "throttled",
+            Fault::Lagging => "lagging",
+            Fault::Stale => "stale",
             Fault::Panic => "panic",
             Fault::Crash => "crash",
         }
@@ -162,6 +173,8 @@ impl Fault {
                 shape == Shape::Objects && matches!(op, Op::Put | Op::Remove)
             }
             Fault::ExistsOwn | Fault::ExistsNothing => op == Op::Put,
+            Fault::Throttled => shape == Shape::Objects,
+            Fault::Lagging | Fault::Stale => shape == Shape::Objects && op == Op::List,
         }
     }
 }

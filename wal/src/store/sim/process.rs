@@ -93,6 +93,35 @@ impl Process {
         name: &str,
         detail: fmt::Arguments<'_>,
     ) -> Result<(MutexGuard<'_, Device>, Option<Fault>)> {
+        self.visits(op, name);
+        baton::turn(op);
+        self.befall(op, name, detail)
+    }
+
+    /// As [`enter`](Self::enter), for a request of a bucket: `bytes` are to be put, or the name is to be removed. Once it
+    /// has left, it may arrive although its sender is dead.
+    pub(super) fn enter_request(
+        &self,
+        op: Op,
+        name: &str,
+        detail: fmt::Arguments<'_>,
+        bytes: Option<&[u8]>,
+    ) -> Result<(MutexGuard<'_, Device>, Option<Fault>)> {
+        self.visits(op, name);
+        let leaves = self.device.lock().alive(self.id).is_ok();
+        baton::turn(op);
+        let mut device = self.device.lock();
+        if let (true, Err(dead)) = (leaves, device.alive(self.id)) {
+            device.count(format!("{op}: outlived its sender"));
+            device.outlive(name, bytes);
+            return Err(dead);
+        }
+        drop(device);
+        self.befall(op, name, detail)
+    }
+
+    /// Runs what is to come before the operation.
+    fn visits(&self, op: Op, name: &str) {
         let mut device = self.device.lock();
         let Device { processes, random, .. } = &mut *device;
         let life = &mut processes[self.id];
@@ -101,8 +130,15 @@ impl Process {
         let due: Vec<_> = life.visits.extract_if(.., comes).collect();
         drop(device);
         due.into_iter().for_each(|(_, visit)| visit());
-        baton::turn(op);
-        device = self.device.lock();
+    }
+
+    fn befall(
+        &self,
+        op: Op,
+        name: &str,
+        detail: fmt::Arguments<'_>,
+    ) -> Result<(MutexGuard<'_, Device>, Option<Fault>)> {
+        let mut device = self.device.lock();
         device.alive(self.id)?;
         let fault = device.begin(op, self.id, name, detail);
         match fault {

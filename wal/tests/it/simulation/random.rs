@@ -26,7 +26,8 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
 pub(crate) fn options(random: &mut Random, durability: Durability) -> Options {
     let mut options = small(durability)
         .segment_bytes([10 << 10, 12 << 10, 16 << 10][random.below(3) as usize])
-        .group_bytes_max([1, 600, 3000, 9000][random.below(4) as usize]);
+        .group_bytes_max([1, 600, 3000, 9000][random.below(4) as usize])
+        .summary_segments(2 + random.below(3) as usize);
     if random.coin() {
         options = options.compression(Compression::Zstd(1));
     }
@@ -228,6 +229,8 @@ impl Lives {
             Fault::Held,
             Fault::ExistsOwn,
             Fault::ExistsNothing,
+            Fault::Throttled,
+            Fault::Lagging,
         ];
         let faults = if self.world.growing { &disk[..] } else { &bucket[..] };
         let fault = faults[self.random.below(faults.len() as u64) as usize];

@@ -25,10 +25,17 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
                 Fault::AnswerLost,
                 Fault::RequestLost,
                 Fault::ExistsOwn,
+                Fault::ExistsNothing,
                 Fault::Error,
+                Fault::Throttled,
             ];
-            let fault = faults[random.below(6) as usize];
+            let fault = faults[random.below(8) as usize];
             world.sim.plan(When::one_in(20 + random.below(30)).of(Op::Put).of(Op::Remove), fault);
+        }
+        if random.coin() {
+            let fault = [Fault::Lagging, Fault::Stale][random.below(2) as usize];
+            world.stale_listings(fault == Fault::Stale);
+            world.sim.plan(When::one_in(1 + random.below(6)).of(Op::List), fault);
         }
         let actors = (0..2 + random.below(2)).map(|_| {
             let (world, seed) = (world.share(), random.draw());
@@ -57,6 +64,7 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
         });
         world.sim.take_turns(actors.collect());
         world.sim.calm();
+        world.stale_listings(false);
         let mut heir = world.recover();
         world.sim.land_all();
         heir.append(100);
