@@ -8,6 +8,7 @@ use headwater_wal::format::frame::{Codec, FrameHeader};
 use headwater_wal::format::group::GroupHeader;
 use headwater_wal::format::header::Header;
 use headwater_wal::format::seed::Life;
+use headwater_wal::format::summary::Summary;
 use headwater_wal::{Kind, Position, Time};
 
 use crate::{take, take_u32, take_u64};
@@ -103,6 +104,30 @@ pub fn footer(bytes: &[u8]) {
     trailer[8..12].copy_from_slice(&right.to_le_bytes());
     trailer[12..].copy_from_slice(b"HEND");
     assert_eq!(footer::footer_len(life, trailer_at, trailer), Some(112 + index_len as u64));
+    check(&bytes);
+}
+
+/// Any bytes as a summary: as they are, and with magic, version, lengths and checksum put right.
+pub fn summary(bytes: &[u8]) {
+    let check = |bytes: &[u8]| {
+        let end = Position(take_u64(bytes.get(40..).unwrap_or_default()).0);
+        if let Ok(summary) = Summary::decode(end, bytes) {
+            assert_eq!(summary.encode()[..], bytes[..]);
+        }
+    };
+    check(bytes);
+    let mut bytes = bytes.to_vec();
+    let Some(rest) = bytes.len().checked_sub(96) else { return };
+    let lost = rest % 96 / 16;
+    bytes.truncate(96 + rest / 96 * 96 + lost * 16);
+    bytes[..8].copy_from_slice(b"\x89HWSUM\r\n");
+    bytes[12..16].copy_from_slice(&[1, 0, 0, 0]);
+    bytes[88..92].copy_from_slice(&(rest as u32 / 96).to_le_bytes());
+    bytes[92..96].copy_from_slice(&(lost as u32).to_le_bytes());
+    let word = |at| take_u64(&bytes[at..]).0;
+    let (life, end) = (Life { identity: word(16), epoch: word(32) }, Position(word(40)));
+    let right = life.check(end, &bytes[12..]);
+    bytes[8..12].copy_from_slice(&right.to_le_bytes());
     check(&bytes);
 }
 

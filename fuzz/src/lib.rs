@@ -143,6 +143,11 @@ mod tests {
     }
 
     #[test]
+    fn summary() {
+        run_on_seeds(codecs::summary);
+    }
+
+    #[test]
     fn header() {
         run_on_seeds(codecs::header);
     }

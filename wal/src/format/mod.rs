@@ -250,6 +250,7 @@ pub mod name;
 pub mod outline;
 pub mod scan;
 pub mod seed;
+pub mod summary;
 pub mod totals;
 
 pub use handle::{HANDLE_BYTES, Handle, Identity, Position, Unsettled};

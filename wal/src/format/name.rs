@@ -13,6 +13,9 @@ pub const CLAIMS: &str = "epoch";
 /// The folder where repair, and `start` where it must, move what they take away.
 pub const QUARANTINE: &str = "quarantine";
 
+/// The folder of the summaries, on media without growing files.
+pub const SUMMARIES: &str = "summary";
+
 /// The name of the segment that begins at `base`: its position in a fixed width, so that names sort as positions do.
 pub fn segment(base: Position) -> String {
     format!("{:0DIGITS$}{SEGMENT_SUFFIX}", base.0)
@@ -33,6 +36,16 @@ pub fn parse_claim(name: &str) -> Option<u64> {
     digits(name).filter(|&epoch| epoch < EPOCH_LIMIT)
 }
 
+/// The name of the summary that ends at `end`, in the folder [`SUMMARIES`]: the newest comes first.
+pub fn summary(end: Position) -> String {
+    format!("{:0DIGITS$}", Position::LIMIT.0 - 1 - end.0)
+}
+
+/// Where the summary of that name ends, if it is one.
+pub fn parse_summary(name: &str) -> Option<Position> {
+    Some(Position((Position::LIMIT.0 - 1).checked_sub(digits(name)?)?))
+}
+
 fn digits(text: &str) -> Option<u64> {
     let plain = text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
     if plain { text.parse().ok() } else { None }
@@ -50,6 +63,12 @@ mod tests {
         assert_eq!(parse_segment(&segment(Position::LIMIT)), None);
         assert_eq!(parse_claim(&claim(7)), Some(7));
         assert_eq!(parse_claim(&claim(EPOCH_LIMIT)), None);
+        assert!(summary(Position(10)) < summary(Position(9)), "the newest comes first");
+        assert_eq!(
+            [Position(0), last].map(|end| parse_summary(&summary(end))),
+            [Some(Position(0)), Some(last)]
+        );
+        assert_eq!(parse_summary(&claim(Position::LIMIT.0)), None);
         for foreign in
             ["1.wal", "+0000000000000000001.wal", "99999999999999999999.wal", "x", "00000000000000000001.WAL"]
         {

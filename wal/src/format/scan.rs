@@ -286,6 +286,11 @@ impl<S: Source> Walk<S> {
         &mut self.source
     }
 
+    /// The source back, when the walk is over.
+    pub fn into_source(self) -> S {
+        self.source
+    }
+
     /// The next thing; nothing at the end of the file or where only zeros follow. A failed read leaves the walk where
     /// it was.
     #[allow(

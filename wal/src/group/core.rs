@@ -7,6 +7,7 @@
 
 mod end;
 mod retire;
+mod summarise;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,14 +15,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use summarise::Summing;
 
 use super::queue::{Job, Life, Pace, Queue, Retired, weight};
 use super::ticket::{Slot, Waiter};
 use crate::clock::{Clock, Time};
 use crate::error::{Error, Kind, Result};
+use crate::format::summary::Summary;
 use crate::format::{Durability, Handle, Position, Unsettled};
 use crate::log::{
-    Chain, Failed, Flight, Options, Prepared, Started, Survey, Unsynced, Writer, claimed_above,
+    Chain, Facts, Failed, Flight, Options, Prepared, Started, Survey, Unsynced, Writer, claimed_above,
 };
 use crate::store::{Room, Store};
 
@@ -73,6 +76,11 @@ pub(crate) struct Core {
     clock_doubt: Mutex<Option<String>>,
     /// Files that were retired and could not be removed, and whether they begin an epoch.
     left: Mutex<Vec<(Position, bool)>>,
+    /// What this writer's summaries say.
+    facts: Facts,
+    summing: Mutex<Summing>,
+    /// What was to be removed below has been removed.
+    swept: Mutex<Position>,
     /// What tidying at the start could not do.
     pub(super) untidied: Option<Error>,
     stepped: bool,
@@ -119,9 +127,17 @@ pub(super) struct Errands {
     pub(super) room: Option<(u64, Room)>,
     /// A sync of what a `Process` log has written.
     pub(super) sync: Option<Unsynced>,
+    /// A summary to be put.
+    pub(super) summary: Option<Summary>,
     /// One is at the device.
     pub(super) out: bool,
     pub(super) over: bool,
+}
+
+impl Errands {
+    pub(super) fn is_empty(&self) -> bool {
+        self.room.is_none() && self.sync.is_none() && self.summary.is_none()
+    }
 }
 
 impl std::fmt::Debug for Core {
@@ -138,7 +154,8 @@ impl Core {
         started: Started,
         stepped: bool,
     ) -> Self {
-        let Started { writer, chain, survey, left, untidied } = started;
+        let Started { writer, chain, survey, left, untidied, facts, swept } = started;
+        let summing = Summing::new(survey.summarised(), options.summary_segments);
         let (wall, before) = (clock.wall(), survey.engine_time());
         let elapsed = clock.elapsed();
         let objects = store.append().is_none();
@@ -172,6 +189,9 @@ impl Core {
             clock,
             clock_doubt: Mutex::new(doubt),
             left: Mutex::new(left),
+            facts,
+            summing: Mutex::new(summing),
+            swept: Mutex::new(swept),
             untidied,
             stepped,
         }
@@ -233,6 +253,10 @@ impl Core {
 
     /// One turn of the writer's work. A panic of the medium or of the clock in it fails the log as a failed write does.
     pub(super) fn turn(&self) -> Turn {
+        // In a stepped log nobody else does things aside.
+        if self.stepped && self.run_summary() {
+            return Turn::Did;
+        }
         let mut desk = self.desk();
         let mut jobs = {
             let mut queue = self.queue.lock();
@@ -380,7 +404,13 @@ impl Core {
             }
             (Err(Failed::Full(error)), None, Some(flight)) => {
                 desk.flying[at].back = Some(Back::NoRoom(flight, party));
-                self.queue.lock().grounded += 1;
+                let mut queue = self.queue.lock();
+                queue.grounded += 1;
+                // Of a log that closes, who slept until this came back has to see that it will not land.
+                if !matches!(queue.life, Life::Running) {
+                    self.work.notify_all();
+                }
+                drop(queue);
                 return self.call_back(desk, error);
             }
             (_, Some(before), flight) => {
@@ -583,6 +613,12 @@ impl Core {
             view.segments.extend(closed.into_iter().chain(active));
         }
         view.shown = writer.end();
+        // With the mark that states it: who summarises what is seen says where the log begins.
+        let begins = view.begins.max(writer.begins());
+        view.begins = begins;
+        let retired = view.segments.partition_point(|segment| segment.base < begins);
+        view.segments.drain(..retired);
+        view.older = view.older.filter(|&older| begins < older);
     }
 
     /// Nothing of these was handed over, and they wait for room.

@@ -29,10 +29,8 @@ impl Crew {
     /// Starts the first lane, and the thread for what is done aside.
     pub(super) fn start(core: &Arc<Core>) -> Result<Arc<Crew>> {
         let crew = Arc::new(Crew::default());
-        if core.store.append().is_some() {
-            let aside = core.clone();
-            crew.hire("headwater-aside", move || aside.run_errands())?;
-        }
+        let aside = core.clone();
+        crew.hire("headwater-aside", move || aside.run_errands())?;
         let first = (core.clone(), crew.clone());
         match crew.hire("headwater-writer", move || first.0.run(&first.1, 0)) {
             Ok(()) => {
@@ -177,6 +175,10 @@ impl Core {
 
     /// Sends out for what the writer wants done aside.
     pub(super) fn send(&self, writer: &mut Writer) {
+        if let Some(summary) = self.due_summary() {
+            self.errands.lock().summary = Some(summary);
+            self.errand.notify_one();
+        }
         if self.is_stepped() {
             return;
         }
@@ -194,7 +196,7 @@ impl Core {
         loop {
             let (room, sync) = {
                 let mut errands = self.errands.lock();
-                while errands.room.is_none() && errands.sync.is_none() && !errands.over {
+                while errands.is_empty() && !errands.over {
                     self.errand.wait(&mut errands);
                 }
                 if errands.over {
@@ -202,6 +204,7 @@ impl Core {
                 }
                 (errands.room.take(), errands.sync.take())
             };
+            self.run_summary();
             if let Some(unsynced) = sync
                 && let Some(outcome) = self.run_errand(|| unsynced.sync())
             {
@@ -213,6 +216,19 @@ impl Core {
                 let _ = self.run_errand(|| append.ahead(len, room).map_err(Failed::from));
             }
         }
+    }
+
+    /// Puts the summary that is due, if one is. One that fails goes into the next.
+    pub(super) fn run_summary(&self) -> bool {
+        let Some(summary) = self.errands.lock().summary.take() else { return false };
+        let put = self.run_errand(|| {
+            self.put_summary(&summary);
+            Ok(())
+        });
+        // After a start there may be more than one.
+        let next = put.and_then(|_| self.due_summary());
+        self.errands.lock().summary = next;
+        true
     }
 
     /// Runs one errand, unless they are over.

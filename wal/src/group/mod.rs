@@ -18,7 +18,7 @@ use self::lane::Crew;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::{Handle, Position, Unsettled};
-use crate::log::{Chain, Kept, Many, Prepared, Record, Replay, Survey, locate, read, read_at};
+use crate::log::{Chain, Kept, Many, Prepared, Record, Replay, Survey, locate, locate_surely, read, read_at};
 use bytes::Bytes;
 pub use opened::Opened;
 pub use queue::Retired;
@@ -91,8 +91,8 @@ impl Log {
     }
 
     fn read_in(&self, handle: &Handle, base: Position) -> Result<Record> {
-        let (store, limit) = (&*self.core.store, self.core.options.record_bytes_max);
-        match read_at(store, &self.kept, handle, base, limit) {
+        let (store, limit) = (&self.core.store, self.core.options.record_bytes_max);
+        match read_at(&**store, &self.kept, handle, base, limit) {
             // It was retired since it was located, by this writer or by one that has replaced it; or what was
             // acknowledged has gone. A look at the log tells.
             Err(error) if error.kind() == Kind::NotThere => {
@@ -103,8 +103,9 @@ impl Log {
         }
     }
 
-    /// The records of many handles, in their order. Where a medium keeps files open, handles that follow one another
-    /// closely in one segment are read at once, up to 256 KiB.
+    /// The records of many handles, in their order. Handles that follow one another closely in one segment are read at
+    /// once, up to 256 KiB; on an object store, where they lie close together in whatever order, up to 1 MiB, and up to 64
+    /// reads and 64 MiB are under way at once.
     pub fn read_many<'a>(&'a self, handles: &'a [Handle]) -> impl Iterator<Item = Result<Record>> + 'a {
         let (store, limit) = (&*self.core.store, self.core.options.record_bytes_max);
         let mut many = Many::new(store, &self.kept, handles, limit);
@@ -149,7 +150,9 @@ impl Log {
                 "the log that answered still lives; a later start settles it",
             ));
         }
-        match self.read(&handle) {
+        let chain = self.chain();
+        let located = locate_surely(&self.core.store, &chain, &handle);
+        match located.and_then(|base| self.read_in(&handle, base)) {
             Ok(record) => Ok(record.handle),
             Err(error) if error.kind() == Kind::NotThere => Err(not_there().because(error)),
             Err(error) => Err(error),

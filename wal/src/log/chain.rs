@@ -1,11 +1,15 @@
 //! The segments of a log as they follow one another.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::parts::Parts;
 use crate::clock::Time;
+use crate::error::Result;
 use crate::format::Position;
 use crate::format::header::Previous;
 use crate::format::seed::Life;
+use crate::store::Store;
 
 /// A segment of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,10 +56,15 @@ impl Segment {
 }
 
 /// The chain of a log, from its beginning to its end.
+///
+/// Of a long log on an object store it holds the newest segments only; those before are known by summaries, and
+/// [`whole`](Chain::whole) reads these.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     /// The short identity of the log.
     pub(crate) identity: u64,
+    /// Segments that begin below this are not held.
+    pub(crate) older: Option<Position>,
     /// In the order of their bases.
     pub(crate) segments: Vec<Segment>,
     /// Where the log begins.
@@ -71,14 +80,31 @@ pub(crate) enum Lies<'a> {
     In(&'a Segment),
     /// Below the beginning.
     Retired,
+    /// Among segments that are known by summaries.
+    Older,
     /// In no segment: cut, in the gap before an epoch, or not yet written.
     Nowhere,
 }
 
 impl Chain {
-    /// The segments, in the order of their bases.
+    /// The segments that are held, in the order of their bases.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
+    }
+
+    /// Where the segments begin that are held, if there are others before.
+    pub fn older(&self) -> Option<Position> {
+        self.older
+    }
+
+    /// The chain with all its segments. That of a month can be tens of millions.
+    pub fn whole(&self, store: &Arc<dyn Store>) -> Result<Chain> {
+        let mut whole = Chain { older: None, segments: Vec::new(), ..self.clone() };
+        let mut parts = Parts::new(store.clone(), Arc::new(self.clone()), self.begins)?;
+        while let Some(part) = parts.next()? {
+            whole.segments.extend_from_slice(&part.chain.segments);
+        }
+        Ok(whole)
     }
 
     pub(crate) fn life(&self, segment: &Segment) -> Life {
@@ -93,6 +119,9 @@ impl Chain {
     pub(crate) fn at(&self, position: Position) -> Lies<'_> {
         if position < self.begins {
             return Lies::Retired;
+        }
+        if self.older.is_some_and(|older| position < older) {
+            return Lies::Older;
         }
         match self.segments.get(self.first_reaching(position)) {
             Some(segment) if position >= segment.start() => Lies::In(segment),

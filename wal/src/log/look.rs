@@ -1,21 +1,27 @@
 //! Looking at a log: lists names, reads headers and footers and whatever they do not prove, and sorts the names into
-//! fates; then walks the chain. Nothing is changed, locked or created.
+//! fates; then walks the chain. Nothing is changed, locked or created. Of a long log on an object store it looks only at
+//! what lies behind the newest summary.
 
+mod ends;
+mod ground;
 mod walk;
+
+pub(crate) use ground::stretch;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::chain::Segment;
-use super::source::{File, Ranged, segment_name};
+use super::source::{File, segment_name};
 use super::survey::{Damage, Survey};
 use crate::error::{Error, Kind, Result};
-use crate::format::footer::{self, Footer, TRAILER_BYTES};
-use crate::format::header::{self, HEADER_BYTES, Header, HeaderFault};
+use crate::format::footer::Footer;
+use crate::format::header::{HEADER_BYTES, Header, HeaderFault};
 use crate::format::judge::{self, Candidate, Fate};
-use crate::format::name::{self, CLAIMS, QUARANTINE};
+use crate::format::name::{self, CLAIMS, QUARANTINE, SUMMARIES};
 use crate::format::outline::{Beyond, Outline};
 use crate::format::scan::Fault;
+use crate::format::summary::Summary;
 use crate::format::{Identity, Position};
 use crate::store::{Name, Store, What};
 
@@ -25,18 +31,16 @@ const NAMED_MAX: usize = 100;
 /// How often a look begins again because files went while it looked.
 const TRIES: usize = 20;
 
-/// So much of a file's end is read at once.
-const LAST_BYTES: u64 = 4096;
-
 /// How many retire marks that are not proven are tried.
 const MARKS_TRIED_MAX: usize = 64;
 
 /// How much is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// Headers and footers, and every byte of what is not proven by them: what opening needs.
+    /// Headers and footers, and every byte of what is not proven by them: what opening needs. Behind a summary, if there
+    /// is one: what lies before is taken from it.
     Quick,
-    /// Every byte.
+    /// Every byte; of summaries, whether they say the same.
     Full,
 }
 
@@ -48,7 +52,7 @@ pub enum Depth {
 pub fn look(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Survey> {
     let mut before: Option<Survey> = None;
     for _ in 0..TRIES {
-        let survey = match Looking::new(store, at_least, depth).and_then(Looking::finish) {
+        let survey = match Looking::somewhere(store, at_least, depth).and_then(Looking::finish) {
             Err(error) if error.kind() == Kind::NotThere => {
                 before = None;
                 continue;
@@ -85,33 +89,6 @@ impl Found {
     }
 }
 
-fn read_footer(file: &Ranged<'_>, header: &Header, len: u64) -> Result<Option<(Position, Footer)>> {
-    let (life, body) = (header.life(), header.body());
-    let Some(trailer_at) = len.checked_sub(TRAILER_BYTES).filter(|&at| at >= body) else {
-        return Ok(None);
-    };
-    // Of most footers all is read with their trailer.
-    let last_at = len.saturating_sub(LAST_BYTES).max(body);
-    let last = file.read(last_at..len)?;
-    if (last.len() as u64) < len - last_at {
-        // It is another file than was listed, or it was trimmed: whoever looks begins again.
-        return Err(Error::new(Kind::NotThere, "a file changed while it was looked at"));
-    }
-    let trailer = &last[(trailer_at - last_at) as usize..];
-    let Some(footer_len) = footer::footer_len(life, header.base.plus(trailer_at), trailer) else {
-        return Ok(None);
-    };
-    let Some(at) = len.checked_sub(footer_len).filter(|&at| at >= body) else { return Ok(None) };
-    let bytes = match at.checked_sub(last_at) {
-        Some(from) => last.slice(from as usize..),
-        None => file.read(at..len)?,
-    };
-    let position = header.base.plus(at);
-    let footer = Footer::decode(life, position, &bytes)
-        .filter(|footer| footer.decode_index(life, position, &bytes).is_some());
-    Ok(footer.map(|footer| (position, footer)))
-}
-
 /// What is alive from some file on.
 #[derive(Clone, Copy, Default)]
 struct Rest {
@@ -126,6 +103,10 @@ struct Looking<'a> {
     store: &'a dyn Store,
     at_least: Position,
     depth: Depth,
+    /// What this look rests on: the first file found is the last one that it lists.
+    ground: Option<Summary>,
+    /// Names from here on are left out.
+    to: Option<Position>,
     found: Vec<Found>,
     fates: Vec<Fate>,
     /// Of each file, what is alive from it on; and of what follows the last.
@@ -148,12 +129,14 @@ struct Looking<'a> {
 }
 
 impl<'a> Looking<'a> {
-    /// Reads names, headers and footers, and every byte of what they do not prove; sorts the names into fates.
-    fn new(store: &'a dyn Store, at_least: Position, depth: Depth) -> Result<Self> {
-        let mut looking = Looking {
+    /// A look at what lies behind `ground`, or at everything; nothing is read yet.
+    fn new(store: &'a dyn Store, at_least: Position, depth: Depth, ground: Option<Summary>) -> Self {
+        Looking {
             store,
             at_least,
             depth,
+            ground,
+            to: None,
             found: Vec::new(),
             fates: Vec::new(),
             rests: Vec::new(),
@@ -169,9 +152,29 @@ impl<'a> Looking<'a> {
             damages: Vec::new(),
             damage_count: 0,
             lost: Vec::new(),
-        };
-        looking.list()?;
+        }
+    }
+
+    /// Reads names, headers and footers, and every byte of what they do not prove; sorts the names into fates. None if
+    /// the segments do not bear out what it rests on.
+    fn read(mut self) -> Result<Option<Self>> {
+        let looking = &mut self;
+        let files = looking.list()?;
+        if let Some(ground) = &looking.ground {
+            let last = ground.segments.last().map(|last| last.base);
+            if files.first().map(|&(base, _)| base) != last {
+                return Ok(None);
+            }
+        }
+        looking.read_all(&files)?;
+        if !looking.is_grounded() {
+            return Ok(None);
+        }
         looking.settle_identity();
+        if let Some(ground) = &looking.ground {
+            looking.begins = looking.begins.max(ground.begins);
+            looking.acked = looking.acked.max(ground.end);
+        }
         for found in &looking.found {
             let Some(header) = found.header() else { continue };
             looking.begins = looking.begins.max(header.begins);
@@ -204,7 +207,7 @@ impl<'a> Looking<'a> {
         // Each is tried by a walk; a writer has only so many under way.
         let most = looking.marks.len().saturating_sub(MARKS_TRIED_MAX);
         looking.marks.drain(..most);
-        Ok(looking)
+        Ok(Some(self))
     }
 
     /// Follows the chain from the greatest beginning that is stated by a header, or by a mark that is itself part of
@@ -228,29 +231,38 @@ impl<'a> Looking<'a> {
     /// A listing may be late with what was put a moment ago. So who is about to say that a segment is missing asks for it by
     /// its name, and for the one behind the end, which may say that the log begins later; if one is there that was not
     /// listed, whoever looks begins again.
-    fn nothing_left_out(&self, survey: Survey) -> Result<Survey> {
+    fn nothing_left_out(self, survey: Survey) -> Result<Survey> {
         let missing = survey.damages().iter().filter(|damage| damage.what == Fault::Missing);
         let missing: Vec<Position> = missing.map(|damage| damage.range.start).collect();
         let behind = (!missing.is_empty()).then_some(survey.end());
-        let was_listed =
-            |place: &Position| self.found.binary_search_by_key(place, |found| found.base).is_ok();
-        for place in missing.into_iter().chain(behind).filter(|place| !was_listed(place)) {
+        let was_listed = |place| self.found.binary_search_by_key(&place, |found| found.base).is_ok();
+        let asked_for = |&place: &Position| !was_listed(place) && self.to.is_none_or(|to| place < to);
+        for place in missing.into_iter().chain(behind).filter(asked_for) {
             match self.store.read(&segment_name(place), 0..1) {
                 Ok(_) => return Err(Error::new(Kind::NotThere, "a listing left out what is there")),
                 Err(gone) if gone.kind() == Kind::NotThere => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(survey)
+        self.checked(survey)
     }
 
-    fn list(&mut self) -> Result<()> {
+    /// The files with segments' names, in the order of their bases.
+    fn list(&mut self) -> Result<Vec<(Position, u64)>> {
+        let from = self.ground.as_ref().and_then(|ground| ground.segments.last()).map(|last| last.base);
+        let from = from.or(self.to.map(|_| self.begins)).filter(|&from| from > Position::START);
+        let pages = match from {
+            Some(from) => self.store.list_after(&Name::ROOT, &name::segment(Position(from.0 - 1)))?,
+            None => self.store.list(&Name::ROOT)?,
+        };
+        let known = [CLAIMS, QUARANTINE, SUMMARIES];
         let mut bases = Vec::new();
-        for page in self.store.list(&Name::ROOT)? {
+        'pages: for page in pages {
             for entry in page? {
                 match (entry.what, name::parse_segment(&entry.name)) {
+                    (_, Some(base)) if self.to.is_some_and(|to| base >= to) => break 'pages,
                     (What::File(len), Some(base)) => bases.push((base, len)),
-                    (What::Folder, _) if entry.name == CLAIMS || entry.name == QUARANTINE => {}
+                    (What::Folder, _) if known.contains(&entry.name.as_str()) => {}
                     _ => {
                         self.foreign_count += 1;
                         if self.foreign.len() < NAMED_MAX {
@@ -261,36 +273,7 @@ impl<'a> Looking<'a> {
             }
         }
         bases.sort_unstable();
-        for (base, len) in bases {
-            let found = self.read_ends(base, len)?;
-            self.found.push(found);
-        }
-        Ok(())
-    }
-
-    /// Reads the header, and the footer that the file's last bytes point at.
-    fn read_ends(&self, base: Position, len: u64) -> Result<Found> {
-        let name = segment_name(base);
-        let file = Ranged::open(self.store, &name)?;
-        let head = file.read(0..HEADER_BYTES)?;
-        let header = match Header::decode(base, &head) {
-            Ok(header) => Ok((header, u32::from_le_bytes([head[8], head[9], head[10], head[11]]))),
-            Err(HeaderFault::Newer(version)) => {
-                let message = format!(
-                    "a segment of format version {version}, this release reads up to version {}; if no newer release \
-                     wrote here, the header is damaged: run `wal-inspect check {}`",
-                    header::VERSION,
-                    self.store.place()
-                );
-                return Err(Error::new(Kind::Unsupported, message).at(name.as_str(), 0));
-            }
-            Err(fault) => Err(fault),
-        };
-        let footer = match &header {
-            Ok((header, _)) => read_footer(&file, header, len)?,
-            Err(_) => None,
-        };
-        Ok(Found { base, len, header, footer })
+        Ok(bases)
     }
 
     /// The identity is what most headers say; a segment of another log is not ours.
@@ -300,7 +283,8 @@ impl<'a> Looking<'a> {
             *counts.entry(header.identity.0).or_default() += 1;
         }
         let most = counts.into_iter().max_by_key(|&(_, count)| count);
-        self.identity = most.map(|(identity, _)| Identity(identity));
+        let grounded = self.ground.as_ref().map(|ground| ground.identity);
+        self.identity = grounded.or(most.map(|(identity, _)| Identity(identity)));
         for found in &mut self.found {
             if found.header().is_some_and(|header| Some(header.identity) != self.identity) {
                 found.header = Err(HeaderFault::Check);
@@ -335,6 +319,8 @@ impl<'a> Looking<'a> {
         self.fates = judge::fates(self.begins, &candidates);
         self.closers.clear();
         self.lost.clear();
+        let before = self.ground.iter().flat_map(|ground| &ground.lost);
+        self.lost.extend(before.filter(|lost| lost.end > self.begins).cloned());
         for (at, found) in self.found.iter().enumerate() {
             let first = found.header().filter(|header| header.begins_epoch && self.fates[at] == Fate::Alive);
             let Some(first) = first else { continue };

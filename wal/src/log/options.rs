@@ -42,6 +42,7 @@ pub struct Options {
     pub(crate) idle_after: Duration,
     pub(crate) clock_jump_max: Duration,
     pub(crate) compression: Compression,
+    pub(crate) summary_segments: usize,
     /// What groups begin on multiples of. Fixed by the medium, see [`Options::on`].
     pub(crate) block_bytes: u32,
 }
@@ -61,6 +62,7 @@ impl Default for Options {
             idle_after: Duration::from_millis(20),
             clock_jump_max: Duration::from_secs(24 * 3600),
             compression: if cfg!(feature = "zstd") { Compression::Zstd(1) } else { Compression::Off },
+            summary_segments: 256,
             block_bytes: SECTOR_BYTES,
         }
     }
@@ -109,6 +111,9 @@ impl Options {
         clock_jump_max: Duration;
         /// How payloads are stored: by zstd at level 1, or as they are in a build without the feature `zstd`.
         compression: Compression;
+        /// After how many segments a log on an object store gets a summary: 256, from 2 to 16384. Opening lists and reads
+        /// no more than about so many, whatever the age of the log.
+        summary_segments: usize;
     }
 
     /// Options from text such as a URL's query: `segment_bytes=16MiB&durability=process`. What is not named keeps its
@@ -164,6 +169,9 @@ impl Options {
                     _ => return Err(wrong("off, zstd or zstd:LEVEL")),
                 }
             }
+            "summary_segments" => {
+                self.summary_segments = value.parse().map_err(|_| wrong("a number"))?;
+            }
             _ => {
                 let near = KEYS
                     .iter()
@@ -200,6 +208,9 @@ impl Options {
         if self.group_bytes_max > u64::from(PAYLOAD_BYTES_LIMIT) || self.in_flight_bytes_max > 1 << 40 {
             return refuse("group_bytes_max is at most 1GiB, in_flight_bytes_max at most 1TiB");
         }
+        if !(2..=1 << 14).contains(&self.summary_segments) {
+            return refuse("summary_segments is from 2 to 16384");
+        }
         if !(1..=64).contains(&self.puts_in_flight) || self.linger > Duration::from_secs(60) {
             return refuse("puts_in_flight is from 1 to 64, linger at most a minute");
         }
@@ -235,7 +246,7 @@ impl Options {
     }
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "durability",
     "segment_bytes",
     "segment_age",
@@ -248,6 +259,7 @@ const KEYS: [&str; 12] = [
     "idle_after",
     "clock_jump_max",
     "compression",
+    "summary_segments",
 ];
 
 fn invalid(message: String) -> Error {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 
@@ -49,12 +50,12 @@ impl Record {
 /// Reads the record of an acknowledged handle: one ranged read of the file that the handle names, which stays open.
 ///
 /// Nothing is looked up as long as all is well. If it is not, the log is looked at, to say why.
-pub(crate) fn read(store: &dyn Store, kept: &Kept, handle: &Handle, limit: u32) -> Result<Record> {
-    match read_at(store, kept, handle, handle.base, limit) {
+pub(crate) fn read(store: &Arc<dyn Store>, kept: &Kept, handle: &Handle, limit: u32) -> Result<Record> {
+    match read_at(&**store, kept, handle, handle.base, limit) {
         Err(error) if matches!(error.kind(), Kind::NotThere | Kind::Damaged) => {
-            let survey = look(store, Position::START, Depth::Quick)?;
-            match locate(survey.chain(), handle) {
-                Ok(base) if base != handle.base => read_at(store, kept, handle, base, limit),
+            let survey = look(&**store, Position::START, Depth::Quick)?;
+            match locate_surely(store, survey.chain(), handle) {
+                Ok(base) if base != handle.base => read_at(&**store, kept, handle, base, limit),
                 Ok(_) => Err(lost(error)),
                 // The log seems to end before the record, as a torn one does; but the handle says that the record was
                 // acknowledged, so its bytes are damaged.
@@ -95,8 +96,21 @@ fn is_promised(survey: &Survey, handle: &Handle) -> bool {
     is_ours(survey, handle) && handle.epoch == survey.epoch() && handle.end() > survey.end()
 }
 
+/// As [`locate`], and in a long chain by what lies there, not by what the handle says.
+pub(crate) fn locate_surely(store: &Arc<dyn Store>, chain: &Chain, handle: &Handle) -> Result<Position> {
+    let located = locate(chain, handle)?;
+    if chain.at(handle.position) != Lies::Older {
+        return Ok(located);
+    }
+    match Arc::new(chain.clone()).find(store, handle.position)? {
+        Some(segment) if segment.epoch == handle.epoch && handle.end() <= segment.end => Ok(segment.base),
+        _ => Err(Error::new(Kind::NotThere, format!("{} handle={handle}", cut(chain, handle)))),
+    }
+}
+
 /// The base of the segment that holds the handle's record, in a chain that is known, so that what was cut is told from
-/// what is damaged; or why none does.
+/// what is damaged; or why none does. Of what only summaries know it is what the handle says: that its record was
+/// acknowledged, and where.
 pub(crate) fn locate(chain: &Chain, handle: &Handle) -> Result<Position> {
     let refuse = |kind, message: String| Err(Error::new(kind, format!("{message} handle={handle}")));
     if handle.identity != chain.identity {
@@ -117,17 +131,20 @@ pub(crate) fn locate(chain: &Chain, handle: &Handle) -> Result<Position> {
         {
             Ok(segment.base)
         }
+        Lies::Older => Ok(handle.base),
         Lies::In(_) | Lies::Nowhere => refuse(Kind::NotThere, cut(chain, handle)),
     }
 }
 
 fn cut(chain: &Chain, handle: &Handle) -> String {
-    match chain.epoch_range(handle.epoch) {
+    let all = chain.older.is_none();
+    match chain.epoch_range(handle.epoch).filter(|_| all) {
         Some(range) => format!(
             "the record is not in the log: its epoch {} has positions {} to {}",
             handle.epoch, range.start, range.end
         ),
-        None => format!("the record is not in the log: nothing of its epoch {} is", handle.epoch),
+        None if all => format!("the record is not in the log: nothing of its epoch {} is", handle.epoch),
+        None => "the record is not in the log".into(),
     }
 }
 

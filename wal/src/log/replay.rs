@@ -5,6 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
+use super::feed::Feed;
+use super::look::{Depth, look};
+use super::parts::Parts;
 use super::read::Record;
 use super::source::{File, Reads, segment_name};
 use super::survey::Survey;
@@ -22,17 +25,23 @@ use crate::store::Store;
 /// Damage is an item of its own, an error that names file and offset; the records around it follow. Any other error,
 /// such as a failed read, ends the replay.
 ///
-/// It holds a window of 256 KiB, or one record that is longer. A payload of 2 KiB or more shares the window's memory with
-/// its neighbours: copy the part that is kept for long. Shorter ones are copies already.
+/// It holds a window of 256 KiB, or one record that is longer; of an object store a segment, or 8 MiB of one that is
+/// longer, and up to 64 MiB that are read ahead, 64 reads at most. Dropped, it gives those up. A payload of 2 KiB or more
+/// may share the window's memory with its neighbours, up to 128 times its length: copy what is kept for long. Shorter
+/// ones are copies already.
 #[derive(Debug)]
 pub struct Replay {
     store: Arc<dyn Store>,
+    /// The part of the chain that is being replayed, and those behind it.
     chain: Arc<Chain>,
+    parts: Parts,
     from: Position,
     since: Time,
     limit: u32,
     next_segment: usize,
     current: Option<Current>,
+    /// What segments are read by, between two of them.
+    feed: Option<Feed>,
     /// What opening found damaged and is not told yet: where it begins, and what to say of it.
     damages: VecDeque<(Position, Error)>,
     done: bool,
@@ -41,7 +50,7 @@ pub struct Replay {
 #[derive(Debug)]
 struct Current {
     segment: Segment,
-    walk: Walk<File<Arc<dyn Store>>>,
+    walk: Walk<File<Feed>>,
     /// Everything below was told: as records, as the log's own, or as damage.
     told: Position,
 }
@@ -61,16 +70,25 @@ impl Replay {
                 format!("the log begins later: asked={from} begins={}", chain.begins),
             ));
         }
+        let mut parts = Parts::new(store.clone(), chain.clone(), from)?;
+        let (mut chain, mut damages) = (chain, VecDeque::new());
+        if let Some(part) = parts.next()? {
+            damages.extend(part.damages(from));
+            chain = part.chain;
+        }
         let next_segment = chain.first_reaching(from);
+        let feed = Some(Feed::new(store.clone(), chain.clone(), since));
         Ok(Replay {
             store,
             chain,
+            parts,
             from,
             since,
             limit,
             next_segment,
             current: None,
-            damages: VecDeque::new(),
+            feed,
+            damages,
             done: false,
         })
     }
@@ -79,7 +97,7 @@ impl Replay {
     #[must_use]
     pub(crate) fn telling(mut self, survey: &Survey) -> Self {
         let wanted = survey.damages().iter().filter(|damage| damage.range.end > self.from);
-        self.damages = wanted.map(|damage| (damage.range.start, survey.refusal_for(damage))).collect();
+        self.damages.extend(wanted.map(|damage| (damage.range.start, survey.refusal_for(damage))));
         self
     }
 
@@ -87,19 +105,24 @@ impl Replay {
         loop {
             let Some(current) = &mut self.current else {
                 let next = self.chain.segments.get(self.next_segment).map(|segment| segment.base);
-                let due = |damage: &mut (Position, Error)| next.is_none_or(|next| damage.0 < next);
+                let last = self.parts.is_over();
+                let due = |damage: &mut (Position, Error)| next.map_or(last, |next| damage.0 < next);
                 if let Some((_, error)) = self.damages.pop_front_if(due) {
                     return Ok(Some(Err(error)));
                 }
                 let Some(segment) = self.chain.segments.get(self.next_segment).cloned() else {
-                    return Ok(None);
-                };
-                self.next_segment += 1;
-                let too_old = segment.times.is_some_and(|(_, greatest)| greatest < self.since);
-                if segment.records == Some(0) || too_old || segment.start() >= self.chain.shown {
+                    let Some(part) = self.parts.next()? else { return Ok(None) };
+                    self.damages.extend(part.damages(self.from));
+                    self.damages.make_contiguous().sort_by_key(|&(at, _)| at);
+                    (self.chain, self.next_segment) = (part.chain, 0);
+                    self.feed = Some(self.feed());
                     continue;
+                };
+                let index = self.next_segment;
+                self.next_segment += 1;
+                if self.feed.as_ref().is_some_and(|feed| feed.wants(&segment)) {
+                    self.current = Some(self.enter(index, segment)?);
                 }
-                self.current = Some(self.enter(segment)?);
                 continue;
             };
             let seen = current.walk.next()?;
@@ -110,7 +133,8 @@ impl Replay {
                 None => {
                     let end = current.segment.end.min(self.chain.shown);
                     let (told, base) = (current.told.max(self.from), current.segment.base);
-                    self.current = None;
+                    let over = self.current.take();
+                    self.feed = over.map(|over| over.walk.into_source().into_reads());
                     if told < end {
                         let range = told..end;
                         return Ok(Some(Err(damaged(
@@ -139,7 +163,7 @@ impl Replay {
     }
 
     /// A walk over the segment that begins at the last group it can begin at.
-    fn enter(&self, segment: Segment) -> Result<Current> {
+    fn enter(&mut self, index: usize, segment: Segment) -> Result<Current> {
         let end = segment.end.min(self.chain.shown);
         let life = self.chain.life(&segment);
         let mut offset = segment.body;
@@ -147,11 +171,33 @@ impl Replay {
             let entry = self.index(&segment)?.into_iter().rev().find(|entry| entry.position <= self.from);
             offset = entry.map_or(offset, |entry| entry.position.since(segment.base));
         }
-        let file = File::new(self.store.clone(), segment_name(segment.base), end.since(segment.base))
-            .holding(self.limit);
+        let mut feed = self.feed.take().expect("between two segments the feed is here");
+        feed.enter(index, offset);
+        let file = File::new(feed, segment_name(segment.base), end.since(segment.base)).holding(self.limit);
         let walk = Walk::from(file, life, segment.base, offset);
         let told = segment.base.plus(offset);
         Ok(Current { segment, walk, told })
+    }
+
+    /// What to say of a segment that is not there and was not retired: a look that rests on a summary does not miss it.
+    fn lost(&mut self) -> Result<Option<Error>> {
+        let Some(segment) = self.chain.segments.get(self.next_segment.wrapping_sub(1)) else {
+            return Ok(None);
+        };
+        if self.store.append().is_some()
+            || look(&*self.store, Position::START, Depth::Quick)?.begins() > segment.base
+        {
+            return Ok(None);
+        }
+        let (base, range) = (segment.base, segment.start().max(self.from)..segment.end);
+        self.current = None;
+        self.feed = Some(self.feed());
+        Ok(Some(damaged(&*self.store, base, range, "the file has gone")))
+    }
+
+    /// What the segments of this part are read by, from the next one on.
+    fn feed(&self) -> Feed {
+        Feed::new(self.store.clone(), self.chain.clone(), self.since)
     }
 
     /// The sparse index of a sealed segment; empty if its footer does not verify, which costs only time.
@@ -237,12 +283,19 @@ impl Iterator for Replay {
                 self.done = true;
                 None
             }
-            Err(gone) if gone.kind() == Kind::NotThere => {
-                self.done = true;
-                let message =
-                    "a segment went while it was replayed: it was retired; pin what is still needed";
-                Some(Err(Error::new(Kind::Retired, message).because(gone)))
-            }
+            Err(gone) if gone.kind() == Kind::NotThere => Some(Err(match self.lost() {
+                Ok(Some(lost)) => lost,
+                Ok(None) => {
+                    self.done = true;
+                    let message =
+                        "a segment went while it was replayed: it was retired; pin what is still needed";
+                    Error::new(Kind::Retired, message).because(gone)
+                }
+                Err(error) => {
+                    self.done = true;
+                    error
+                }
+            })),
             Err(error) => {
                 self.done = true;
                 Some(Err(error))

@@ -148,6 +148,11 @@ impl Writer {
         }
     }
 
+    /// Where the log begins, by what has landed.
+    pub(crate) fn begins(&self) -> Position {
+        self.begins
+    }
+
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }

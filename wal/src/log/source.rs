@@ -21,6 +21,13 @@ pub(crate) fn segment_name(base: Position) -> Name {
 /// A store to read from, borrowed or shared.
 pub(crate) trait Reads {
     fn store(&self) -> &dyn Store;
+
+    /// The file's bytes from `offset` up to `end` or further, if reading them was begun before they were wanted; `window`
+    /// has what came last.
+    fn begun(&mut self, window: &Window, offset: u64, end: u64) -> Option<Window> {
+        let _ = (window, offset, end);
+        None
+    }
 }
 
 impl Reads for &dyn Store {
@@ -59,7 +66,7 @@ impl<'a> Ranged<'a> {
 /// A file, or its first so many bytes.
 #[derive(Debug)]
 pub(crate) struct File<R> {
-    store: R,
+    reads: R,
     name: Name,
     len: u64,
     opened: Opened,
@@ -80,9 +87,9 @@ enum Opened {
 }
 
 impl<R: Reads> File<R> {
-    pub(crate) fn new(store: R, name: Name, len: u64) -> Self {
+    pub(crate) fn new(reads: R, name: Name, len: u64) -> Self {
         let opened = Opened::NotYet;
-        File { store, name, len, opened, holds: 0, window: Window::default(), verified: 0..0 }
+        File { reads, name, len, opened, holds: 0, window: Window::default(), verified: 0..0 }
     }
 
     /// Holds payloads of up to so many bytes for who wants them.
@@ -90,6 +97,18 @@ impl<R: Reads> File<R> {
     pub(crate) fn holding(mut self, payload_bytes: u32) -> Self {
         self.holds = payload_bytes;
         self
+    }
+
+    /// Some of its bytes are here already.
+    #[must_use]
+    pub(crate) fn having(mut self, window: Window) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Who has read it, for the next file.
+    pub(crate) fn into_reads(self) -> R {
+        self.reads
     }
 
     /// The payload at `offset` of `len` bytes, if it is what was verified last: the very bytes.
@@ -108,13 +127,17 @@ impl<R: Reads> File<R> {
         if self.window.holds(offset, end) {
             return Ok(());
         }
+        if let Some(begun) = self.reads.begun(&self.window, offset, end) {
+            (self.verified, self.window) = (0..0, begun);
+            return Ok(());
+        }
         let to = offset.saturating_add(WINDOW_BYTES).max(end).min(self.len);
         self.load(offset.min(to)..to)
     }
 
     fn load(&mut self, range: Range<u64>) -> Result<()> {
         self.verified = 0..0;
-        let store = self.store.store();
+        let store = self.reads.store();
         if matches!(self.opened, Opened::NotYet) {
             self.opened = store.open(&self.name)?.map_or(Opened::ByName, Opened::Kept);
         }

@@ -12,6 +12,7 @@ use super::look::{Depth, look};
 use super::options::Options;
 use super::segment::{Writer, check_of, keep_reserve};
 use super::source::segment_name;
+use super::summaries::Facts;
 use super::survey::{Because, Damage, Survey};
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
@@ -45,6 +46,10 @@ pub(crate) struct Started {
     pub(crate) left: Vec<(Position, bool)>,
     /// What else could not be tidied.
     pub(crate) untidied: Option<Error>,
+    /// What its summaries say.
+    pub(crate) facts: Facts,
+    /// What was to be removed below has been removed.
+    pub(crate) swept: Position,
 }
 
 /// Starts: returns the writer of a new epoch, and what was found and decided.
@@ -83,14 +88,18 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
             Some(append) => first.put_locked(&*store, append)?,
             None => first.put_raced(&*store)?,
         };
-        match placed.then(|| first.is_in_chain(&*store, given.at_least)).transpose()? {
+        match placed.then(|| first.is_in_chain(&store, given.at_least)).transpose()? {
             Some(Placed::EndsTheChain) => {
                 let mut writer =
                     Writer::new(store.clone(), options.clone(), &first.header, first.seal, first.next, owner);
                 let chain = first.chain(&survey);
                 let (left, untidied) = tidy(&*store, &survey, epoch);
+                // A look that rests on a summary has not seen what lies below.
+                let all = left.is_empty() && survey.summarised == Position::START;
+                let swept = if all { survey.begins() } else { survey.swept };
                 let untidied = untidied.or(writer.restore_reserve().err());
-                return Ok(Started { writer, chain, survey, left, untidied });
+                let facts = first.facts(&survey);
+                return Ok(Started { writer, chain, survey, left, untidied, facts, swept });
             }
             Some(Placed::Followed(newer)) => {
                 return Err(Error::new(
@@ -364,12 +373,18 @@ impl First {
         }
     }
 
-    fn is_in_chain(&self, store: &dyn Store, at_least: Position) -> Result<Placed> {
+    fn is_in_chain(&self, store: &Arc<dyn Store>, at_least: Position) -> Result<Placed> {
         if store.append().is_some() {
             return Ok(Placed::EndsTheChain); // the lock is held
         }
-        let survey = look(store, at_least.min(self.header.base), Depth::Quick)?;
-        let segments = survey.chain.segments();
+        let survey = look(&**store, at_least.min(self.header.base), Depth::Quick)?;
+        let (base, chain) = (self.header.base, &survey.chain);
+        if chain.older.is_some_and(|older| base < older) {
+            let first = Arc::new(chain.clone()).find_base(store, base)?;
+            let ours = first.is_some_and(|first| first.epoch == self.header.epoch);
+            return Ok(if ours { Placed::Followed(survey.epoch) } else { Placed::NotInChain });
+        }
+        let segments = chain.segments();
         let Some(at) = segments.iter().position(|segment| segment.base == self.header.base) else {
             return Ok(Placed::NotInChain);
         };
@@ -392,6 +407,18 @@ impl First {
         chain.segments.push(self.segment());
         chain.shown = self.next;
         chain
+    }
+
+    /// What this writer's summaries will say.
+    fn facts(&self, survey: &Survey) -> Facts {
+        Facts {
+            identity: self.header.identity,
+            epoch: self.header.epoch,
+            written_max: survey.written_max.max(self.header.epoch),
+            in_flight: survey.in_flight.max(self.header.in_flight_bytes_max),
+            time: self.header.time,
+            lost: survey.lost.iter().chain(&self.header.lost).cloned().collect(),
+        }
     }
 
     fn segment(&self) -> Segment {

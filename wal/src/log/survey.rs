@@ -94,6 +94,12 @@ pub struct Survey {
     pub(super) foreign: Vec<String>,
     pub(super) foreign_count: u64,
     pub(super) lost: Vec<Range<Position>>,
+    /// Where the summary ends that the look rests on.
+    pub(super) summarised: Position,
+    /// What is to be removed below has been removed.
+    pub(super) swept: Position,
+    /// Summaries that say what the segments do not.
+    pub(super) misleading: Vec<String>,
 }
 
 impl fmt::Debug for Row {
@@ -183,6 +189,17 @@ impl Survey {
         &self.lost
     }
 
+    /// Of a full look: names of summaries that do not verify, or do not say what the segments say. They cost a look time
+    /// and can be removed.
+    pub fn misleading(&self) -> &[String] {
+        &self.misleading
+    }
+
+    /// Where the summary ends that the look rests on.
+    pub(crate) fn summarised(&self) -> Position {
+        self.summarised
+    }
+
     /// The engine's time that the log had reached.
     pub fn engine_time(&self) -> Time {
         self.engine_time
@@ -228,9 +245,15 @@ impl fmt::Display for Survey {
             self.place,
             self.epoch,
             self.chain.segments.len(),
-            self.begins(),
+            self.chain.older.unwrap_or(self.begins()),
             self.end
         )?;
+        if self.chain.older.is_some() {
+            write!(f, "; before them, from {}, what summaries list", self.begins())?;
+        }
+        for name in &self.misleading {
+            write!(f, "; summary/{name} does not say what the segments say")?;
+        }
         if let Some(torn) = &self.torn {
             let bytes = torn.range.end.since(torn.range.start);
             write!(f, "; torn tail of {bytes} bytes at {} set aside", torn.range.start)?;

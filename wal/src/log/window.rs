@@ -15,8 +15,11 @@ pub(crate) const WINDOW_BYTES: u64 = 256 * 1024;
 /// long keeps no window alive.
 const SHARED_BYTES_LEAST: usize = 2048;
 
+/// A part is shared only with a window that is not more often its length: so much of memory can be kept alive by little.
+const SHARED_TIMES_MAX: usize = 128;
+
 /// The bytes of a file from `at` on.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
     at: u64,
     bytes: Bytes,
@@ -62,7 +65,15 @@ impl Window {
     #[inline(always)]
     pub(crate) fn take(&self, offset: u64, len: usize) -> Option<Bytes> {
         let part = self.get(offset, len)?;
-        Some(if len < SHARED_BYTES_LEAST { Bytes::copy_from_slice(part) } else { self.bytes.slice_ref(part) })
+        let little = len < SHARED_BYTES_LEAST || len < self.bytes.len() / SHARED_TIMES_MAX;
+        Some(if little { Bytes::copy_from_slice(part) } else { self.bytes.slice_ref(part) })
+    }
+
+    /// All that it has from `offset` on; nothing if that lies elsewhere.
+    pub(crate) fn behind(&self, offset: u64) -> Bytes {
+        let from = offset.checked_sub(self.at).and_then(|from| usize::try_from(from).ok());
+        let from = from.unwrap_or(usize::MAX).min(self.bytes.len());
+        self.bytes.slice(from..)
     }
 
     /// Whether it holds `offset..end`.

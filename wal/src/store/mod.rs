@@ -11,10 +11,14 @@
 pub mod local;
 pub mod memory;
 mod name;
+#[cfg(feature = "object")]
+pub mod object;
+pub mod probe;
 #[cfg(feature = "sim")]
 pub mod sim;
 #[cfg(feature = "sim")]
 pub mod suite;
+mod url;
 
 use std::fmt;
 use std::ops::Range;
@@ -27,6 +31,7 @@ use crate::error::Result;
 pub use local::Local;
 pub use memory::Memory;
 pub use name::Name;
+pub use url::open;
 
 /// What a disk writes whole or not at all, if it begins and ends on multiples of it.
 pub(crate) const SECTOR_BYTES: u32 = 512;
@@ -111,6 +116,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// `Unsupported`: it does not, and a log here would lose data.
     fn prove(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Other clients of this place, each with connections of its own, where a promise that holds within one client may
+    /// not hold between two. For [`probe`](probe::probe).
+    fn others(&self) -> Vec<Arc<dyn Store>> {
+        Vec::new()
     }
 
     /// The calls of media whose files grow.

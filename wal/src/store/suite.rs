@@ -64,11 +64,11 @@ const STORE: Facts<fn(&dyn Store)> = facts![
     a_listing_is_ordered_and_complete
     a_listing_shows_one_level
     a_listing_lives_with_what_comes_and_goes
-    a_listing_begins_behind_any_text
+    a_listing_may_begin_in_the_middle
     a_read_begun_ahead_answers_as_any_read
     a_read_begun_ahead_may_be_given_up
-    many_names_are_removed_at_once
     removing_twice_is_fine_and_frees_the_name
+    removing_many_answers_for_each
 ];
 
 const APPEND: Facts<fn(&dyn Store, &dyn Append)> = facts![
@@ -346,30 +346,6 @@ fn a_listing_lives_with_what_comes_and_goes(store: &dyn Store) {
     assert!(after.contains(&file(&text(541), 1)) && !after.contains(&file(&text(542), 1)));
 }
 
-fn a_listing_begins_behind_any_text(store: &dyn Store) {
-    let names: Vec<String> = (0..136).map(|at| format!("{at:04}")).collect();
-    put_many(store, &names.iter().map(String::as_str).collect::<Vec<_>>());
-    for text in ["folder/0001", "folder/0002/x", "folder/0003", "folder-0"] {
-        put(store, text, b"x");
-    }
-    let after = |folder: &Name, after: &str| -> Vec<Entry> {
-        let pages = store.list_after(folder, after).expect("a listing begins");
-        let pages: Vec<_> = pages.map(|page| page.expect("a page")).collect();
-        assert!(pages.iter().all(|page| !page.is_empty()), "a page holds something");
-        pages.concat()
-    };
-    let whole = list(store, &Name::ROOT);
-    for text in ["", "0000", "0000x", "0067", "0134", "0135", "folder", "folder-", "folder-0", "folder.", "z"]
-    {
-        let expected: Vec<_> = whole.iter().filter(|entry| *entry.name > *text).cloned().collect();
-        assert_eq!(after(&Name::ROOT, text), expected, "after {text:?}");
-    }
-    assert_eq!(after(&name("folder"), "0001"), [folder("0002"), file("0003", 1)]);
-    assert_eq!(after(&name("folder"), "0002"), [file("0003", 1)]);
-    assert_eq!(after(&name("folder"), "0003"), []);
-    assert_eq!(after(&name("nothing"), "0003"), []);
-}
-
 fn a_read_begun_ahead_answers_as_any_read(store: &dyn Store) {
     put(store, "a", b"0123456789");
     let Some(missing) = store.fetch(&name("b"), 0..1) else { return };
@@ -390,20 +366,6 @@ fn a_read_begun_ahead_may_be_given_up(store: &dyn Store) {
     assert_eq!(all(store, "a"), "0123456789");
 }
 
-fn many_names_are_removed_at_once(store: &dyn Store) {
-    let names: Vec<String> = (0..272).map(|at| format!("folder/{at:04}")).collect();
-    put_many(store, &names.iter().map(String::as_str).collect::<Vec<_>>());
-    put(store, "kept", b"x");
-    let mut gone: Vec<Name> = names[1..].iter().rev().map(|text| name(text)).collect();
-    gone.push(name("never/was"));
-    let answers = store.remove_all(&gone);
-    assert_eq!(answers.len(), gone.len(), "an answer for each");
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    assert_eq!(list(store, &name("folder")), [file("0000", 1)]);
-    assert_eq!(list(store, &Name::ROOT), [folder("folder"), file("kept", 1)]);
-    assert_eq!(store.remove_all(&[]).len(), 0);
-}
-
 fn removing_twice_is_fine_and_frees_the_name(store: &dyn Store) {
     for text in ["a", "folder/a"] {
         store.remove(&name(text)).expect("a remove of what never was");
@@ -414,6 +376,50 @@ fn removing_twice_is_fine_and_frees_the_name(store: &dyn Store) {
         put(store, text, b"second");
         assert_eq!(all(store, text), "second");
     }
+}
+
+fn list_after(store: &dyn Store, folder: &Name, after: &str) -> Vec<Entry> {
+    let pages = store.list_after(folder, after).expect("a listing begins");
+    let pages: Vec<_> = pages.map(|page| page.expect("a page")).collect();
+    assert!(pages.iter().all(|page| !page.is_empty()), "a page holds something");
+    pages.concat()
+}
+
+fn a_listing_may_begin_in_the_middle(store: &dyn Store) {
+    for text in ["a/1", "a/2/x", "a-b", "a.b", "ab/3", "b", "folder/c", "folder/d/e", "folder/f"] {
+        put(store, text, b"x");
+    }
+    let all = list(store, &Name::ROOT);
+    for after in ["", "A", "a", "a-", "a-b", "a.b", "a/", "aa", "ab", "b", "folder", "g", "a b", "\u{e4}"] {
+        let expected: Vec<Entry> = all.iter().filter(|entry| *entry.name > *after).cloned().collect();
+        assert_eq!(list_after(store, &Name::ROOT, after), expected, "{after:?}");
+    }
+    assert_eq!(list_after(store, &name("folder"), "c"), [folder("d"), file("f", 1)]);
+    assert_eq!(list_after(store, &name("folder"), "f"), []);
+    assert_eq!(list_after(store, &name("nowhere"), "f"), []);
+    let names: Vec<String> = (0..272).map(|at| format!("many/{at:04}")).collect();
+    put_many(store, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let found: Vec<String> = list_after(store, &name("many"), "0100")
+        .into_iter()
+        .map(|entry| format!("many/{}", entry.name))
+        .collect();
+    assert_eq!(found, names[101..]);
+}
+
+fn removing_many_answers_for_each(store: &dyn Store) {
+    assert!(store.remove_all(&[]).is_empty());
+    let texts: Vec<String> = (0..300).map(|at| format!("many/{at:04}")).collect();
+    put_many(store, &texts.iter().map(String::as_str).collect::<Vec<_>>());
+    put(store, "other", b"x");
+    let mut names: Vec<Name> = texts.iter().map(|text| name(text)).collect();
+    names.insert(7, name("never/was"));
+    names.push(name("many/0000"));
+    names.reverse();
+    let answers = store.remove_all(&names);
+    assert_eq!(answers.len(), names.len());
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(list(store, &name("many")), []);
+    assert_eq!(all(store, "other"), "x");
 }
 
 fn a_place_has_one_owner(store: &dyn Store, append: &dyn Append) {

@@ -4,4 +4,5 @@ mod codecs;
 mod forge;
 mod golden;
 mod sample;
+mod summary;
 mod walks;

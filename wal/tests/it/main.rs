@@ -2,11 +2,13 @@
 
 mod ahead;
 mod every_byte;
+mod fetching;
 mod floors;
 mod format;
 mod histories;
 mod incidents;
 mod log;
+mod object;
 mod real;
 mod receiver;
 mod reserve;
@@ -16,4 +18,5 @@ mod simulation;
 mod store_local;
 mod store_local_faults;
 mod store_sim;
+mod summaries;
 mod tickets;

@@ -39,9 +39,6 @@ impl Core {
                 return Err(failed);
             }
             self.show(writer);
-            let mut view = self.view.write();
-            view.segments.drain(..retired.len());
-            view.begins = begins;
         }
         let mut left = self.left.lock();
         left.extend(retired);

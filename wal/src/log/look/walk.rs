@@ -18,11 +18,11 @@ use crate::log::source::{File, segment_name};
 use crate::log::survey::{Aside, Because, Damage, Survey, Torn};
 
 /// The segment before, as far as it is known.
-struct Before {
-    base: Position,
-    end: Position,
-    seal: Option<u32>,
-    epoch: u64,
+pub(super) struct Before {
+    pub(super) base: Position,
+    pub(super) end: Position,
+    pub(super) seal: Option<u32>,
+    pub(super) epoch: u64,
 }
 
 /// The chain cannot be followed beyond `at`.
@@ -42,7 +42,7 @@ impl Looking<'_> {
         self.segments.clear();
         self.damages.clear();
         self.damage_count = 0;
-        let (mut at, mut before) = (self.begins, None);
+        let (mut at, mut before) = self.setting_out();
         let (stop, row, verdict, beyond) = loop {
             let Some(stop) = self.follow(&mut at, &mut before)? else { continue };
             let accepted = self.lost.iter().find(|range| range.contains(&stop.at));
@@ -303,7 +303,8 @@ impl Looking<'_> {
 
     /// The most that any writer whose leavings are seen may have had in flight.
     fn in_flight(&self) -> u64 {
-        self.rests[0].in_flight
+        let before = self.ground.as_ref().map_or(0, |ground| ground.in_flight);
+        self.rests[0].in_flight.max(before)
     }
 
     fn survey(&mut self, stop: &Stop, row: &'static judge::Row, verdict: Verdict, beyond: Beyond) -> Survey {
@@ -327,7 +328,9 @@ impl Looking<'_> {
             })
             .collect();
         let headers = || self.found.iter().filter_map(Found::header);
-        let engine_time = headers().map(|header| header.time).max().unwrap_or(Time(0));
+        let (ground, older) = (self.ground.as_ref(), self.older());
+        let time_before = ground.map(|ground| ground.time);
+        let engine_time = headers().map(|header| header.time).max().max(time_before).unwrap_or(Time(0));
         let sealed_at = self.found.iter().filter_map(|found| Some(found.footer?.1.sealed_at)).max();
         let last_header = self.segments.last().and_then(|last| {
             let index = self.found.partition_point(|found| found.base < last.base);
@@ -348,7 +351,11 @@ impl Looking<'_> {
             end,
             acked: self.acked.min(end),
             epoch: self.segments.last().map_or(0, |last| last.epoch),
-            written_max: headers().map(|header| header.epoch).max().unwrap_or(0),
+            written_max: headers()
+                .map(|header| header.epoch)
+                .max()
+                .max(ground.map(|ground| ground.written_max))
+                .unwrap_or(0),
             in_flight: self.in_flight(),
             verified_end: beyond.end.unwrap_or(end).max(end),
             files_end: self
@@ -356,7 +363,11 @@ impl Looking<'_> {
                 .iter()
                 .map(|found| found.base.plus(found.len.max(1)))
                 .max()
+                .max(ground.map(|ground| ground.end))
                 .unwrap_or_default(),
+            summarised: ground.map_or(Position::START, |ground| ground.end),
+            swept: ground.map_or(Position::START, |ground| ground.swept),
+            misleading: Vec::new(),
             clock_in_doubt: last_header.is_some_and(|header| header.clock_in_doubt),
             engine_time: engine_time.max(sealed_at.unwrap_or_default()),
             verdict,
@@ -370,6 +381,7 @@ impl Looking<'_> {
             lost: self.lost.clone(),
             chain: Chain {
                 identity: self.identity.map_or(0, Identity::short),
+                older,
                 begins: self.begins,
                 shown: end,
                 segments: std::mem::take(&mut self.segments),

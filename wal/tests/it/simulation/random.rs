@@ -26,7 +26,8 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
 pub(crate) fn options(random: &mut Random, durability: Durability) -> Options {
     let mut options = small(durability)
         .segment_bytes([10 << 10, 12 << 10, 16 << 10][random.below(3) as usize])
-        .group_bytes_max([1, 600, 3000, 9000][random.below(4) as usize]);
+        .group_bytes_max([1, 600, 3000, 9000][random.below(4) as usize])
+        .summary_segments(2 + random.below(3) as usize);
     if random.coin() {
         options = options.compression(Compression::Zstd(1));
     }

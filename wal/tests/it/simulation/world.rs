@@ -71,6 +71,7 @@ pub(crate) fn small(durability: Durability) -> Options {
         .queue_bytes_max(32 << 10)
         .in_flight_bytes_max(1)
         .segment_age(Duration::from_secs(600))
+        .summary_segments(2)
         .compression(Compression::Off)
 }
 
@@ -188,6 +189,7 @@ impl World {
             return;
         }
         assert!(survey.damages().is_empty(), "no crash or fault may look like damage (P4): {survey}");
+        assert_eq!(survey.misleading(), [""; 0], "a summary says what is not so: {survey}");
         // Below the end lies what the chain has passed over: retired, or of a replaced writer. Torn is only a tail.
         let left = |aside: &&Aside| {
             aside.because == Because::Damaged || (aside.because == Because::Torn && aside.base < survey.end())
@@ -211,11 +213,46 @@ impl World {
     pub(crate) fn recover(&self) -> Writer {
         let (promised, operations) = (self.model.lock().promised(), self.sim.operations());
         let at_least = if operations % 2 == 0 { promised } else { Position::START };
+        self.summaries_change_nothing();
         let writer = self.start_in(&self.sim.process(), at_least);
         let writer =
             writer.unwrap_or_else(|error| panic!("a calm device, and the log does not start: {error:?}"));
         writer.check_recovered();
         writer
+    }
+
+    /// A look that rests on a summary finds what one finds that reads everything; on a device that does its duty.
+    fn summaries_change_nothing(&self) {
+        if self.growing || !self.sim.late().is_empty() {
+            return;
+        }
+        let bare = self.sim.fork(self.seed);
+        let summaries: Vec<String> =
+            bare.names().into_iter().filter(|name| name.starts_with("summary/")).collect();
+        summaries.iter().for_each(|name| bare.remove_file(name));
+        let looks = [self.sim.process().store(), bare.process().store()]
+            .map(|store| (look(&*store, Position::START, Depth::Quick).unwrap(), store));
+        let [with, without] = looks.map(|(survey, store)| {
+            let chain = survey.chain().whole(&store).unwrap();
+            let told = (survey.identity(), survey.epoch(), survey.end(), survey.verdict(), survey.row());
+            let spans = (survey.begins(), survey.damage_count(), survey.durability(), chain.older());
+            (told, spans, chain.segments().to_vec(), survey)
+        });
+        assert!(
+            (&with.0, &with.1, &with.2) == (&without.0, &without.1, &without.2),
+            "with summaries {:?} {:?} {} {:?}\nwithout {:?} {:?} {} {:?}",
+            with.0,
+            with.1,
+            with.3,
+            with.2,
+            without.0,
+            without.1,
+            without.3,
+            without.2
+        );
+        if with.3.chain().older().is_some() {
+            self.tally.count("looks that rest on a summary");
+        }
     }
 
     /// Looks at everything from another process, and finds that nothing changed by that (P7).

@@ -1,0 +1,137 @@
+//! Reading the two ends of segments: header and footer, many at once where the medium can.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::{Found, Looking};
+use crate::error::{Error, Kind, Result};
+use crate::format::Position;
+use crate::format::footer::{self, Footer, TRAILER_BYTES};
+use crate::format::header::{self, HEADER_BYTES, Header, HeaderFault};
+use crate::log::source::{Ranged, segment_name};
+use crate::store::{Fetch, Store};
+
+/// So much of a file's end is read at once.
+const LAST_BYTES: u64 = 4096;
+
+/// Where a read is a request, a file of so many bytes is read whole.
+const WHOLE_BYTES: u64 = 16 * 1024;
+
+/// How many files are read ahead.
+const AHEAD: usize = 64;
+
+/// The ends of a file, which are on their way.
+struct Begun {
+    head: Fetch,
+    /// From which offset on; none if it comes with the head.
+    last: Option<(u64, Fetch)>,
+}
+
+impl Begun {
+    fn new(store: &dyn Store, base: Position, len: u64) -> Option<Self> {
+        let name = segment_name(base);
+        if len <= WHOLE_BYTES {
+            return Some(Begun { head: store.fetch(&name, 0..len.max(HEADER_BYTES))?, last: None });
+        }
+        let last_at = len - LAST_BYTES;
+        let head = store.fetch(&name, 0..HEADER_BYTES)?;
+        Some(Begun { head, last: Some((last_at, store.fetch(&name, last_at..len)?)) })
+    }
+}
+
+/// The end of a file, as far as it is there already.
+struct Last {
+    at: u64,
+    bytes: Bytes,
+}
+
+impl Looking<'_> {
+    /// Reads header and footer of every file.
+    pub(super) fn read_all(&mut self, files: &[(Position, u64)]) -> Result<()> {
+        let mut begun: VecDeque<Option<Begun>> = VecDeque::new();
+        let mut coming = files.iter();
+        for &(base, len) in files {
+            while begun.len() < AHEAD
+                && let Some(&(base, len)) = coming.next()
+            {
+                begun.push_back(Begun::new(self.store, base, len));
+            }
+            let found = self.read_ends(base, len, begun.pop_front().flatten())?;
+            self.found.push(found);
+        }
+        Ok(())
+    }
+
+    /// Reads the header, and the footer that the file's last bytes point at.
+    fn read_ends(&self, base: Position, len: u64, begun: Option<Begun>) -> Result<Found> {
+        let name = segment_name(base);
+        let file = Ranged::open(self.store, &name)?;
+        let (head, last) = match begun {
+            None => (file.read(0..HEADER_BYTES)?, None),
+            Some(Begun { head, last: None }) => {
+                let bytes = head.wait()?;
+                (bytes.clone(), Some(Last { at: 0, bytes }))
+            }
+            Some(Begun { head, last: Some((at, last)) }) => {
+                let (head, bytes) = (head.wait()?, last.wait()?);
+                (head, Some(Last { at, bytes }))
+            }
+        };
+        let header = match Header::decode(base, &head) {
+            Ok(header) => Ok((header, u32::from_le_bytes([head[8], head[9], head[10], head[11]]))),
+            Err(HeaderFault::Newer(version)) => {
+                let message = format!(
+                    "a segment of format version {version}, this release reads up to version {}; if no newer release \
+                     wrote here, the header is damaged: run `wal-inspect check {}`",
+                    header::VERSION,
+                    self.store.place()
+                );
+                return Err(Error::new(Kind::Unsupported, message).at(name.as_str(), 0));
+            }
+            Err(fault) => Err(fault),
+        };
+        let footer = match &header {
+            Ok((header, _)) => read_footer(&file, header, len, last)?,
+            Err(_) => None,
+        };
+        Ok(Found { base, len, header, footer })
+    }
+}
+
+fn read_footer(
+    file: &Ranged<'_>,
+    header: &Header,
+    len: u64,
+    last: Option<Last>,
+) -> Result<Option<(Position, Footer)>> {
+    let (life, body) = (header.life(), header.body());
+    let Some(trailer_at) = len.checked_sub(TRAILER_BYTES).filter(|&at| at >= body) else {
+        return Ok(None);
+    };
+    // Of most footers all is read with their trailer.
+    let Last { at: last_at, bytes: last } = match last {
+        Some(last) => last,
+        None => {
+            let at = len.saturating_sub(LAST_BYTES).max(body);
+            Last { at, bytes: file.read(at..len)? }
+        }
+    };
+    if (last.len() as u64) < len - last_at {
+        // It is another file than was listed, or it was trimmed: whoever looks begins again.
+        return Err(Error::new(Kind::NotThere, "a file changed while it was looked at"));
+    }
+    let trailer = &last[(trailer_at - last_at) as usize..];
+    let Some(footer_len) = footer::footer_len(life, header.base.plus(trailer_at), trailer) else {
+        return Ok(None);
+    };
+    let Some(at) = len.checked_sub(footer_len).filter(|&at| at >= body) else { return Ok(None) };
+    let bytes = match at.checked_sub(last_at) {
+        Some(from) => last.slice(from as usize..),
+        None => file.read(at..len)?,
+    };
+    let position = header.base.plus(at);
+    let footer = Footer::decode(life, position, &bytes)
+        .filter(|footer| footer.decode_index(life, position, &bytes).is_some());
+    Ok(footer.map(|footer| (position, footer)))
+}

@@ -1,0 +1,87 @@
+//! How long a call waits, and how often it asks again.
+
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+
+/// How long a call to an object store waits for one answer, and how long it goes on asking.
+///
+/// A try that fails for a reason that may pass (throttling, an error of the server, a lost connection, no answer in time)
+/// is made again after a pause that doubles and is drawn at random, so that many writers do not come back at once. Each
+/// try of a put has the same name and the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// How long one try waits for its answer, besides what its bytes take at [`bytes_per_second`](Self::bytes_per_second).
+    pub attempt: Duration,
+    /// After how long no further try is begun. Each one gets its whole time.
+    pub deadline: Duration,
+    /// The greatest first pause between two tries.
+    pub pause: Duration,
+    /// The greatest pause between two tries.
+    pub pause_max: Duration,
+    /// The slowest transfer that is still waited for.
+    pub bytes_per_second: u64,
+}
+
+impl Default for Patience {
+    /// 10 s a try and a second more for each MiB, a minute in all, pauses of up to 50 ms at first and 5 s at last.
+    fn default() -> Self {
+        Patience {
+            attempt: Duration::from_secs(10),
+            deadline: Duration::from_secs(60),
+            pause: Duration::from_millis(50),
+            pause_max: Duration::from_secs(5),
+            bytes_per_second: 1 << 20,
+        }
+    }
+}
+
+impl Patience {
+    /// How long one try may take that moves so many bytes.
+    pub(super) fn for_bytes(&self, bytes: u64) -> Duration {
+        self.attempt + Duration::from_secs(bytes / self.bytes_per_second.max(1))
+    }
+}
+
+/// The tries of one call: when they began, and how many there were.
+pub(super) struct Tries<'a> {
+    patience: &'a Patience,
+    clock: SystemClock,
+    pub(super) made: u32,
+}
+
+impl<'a> Tries<'a> {
+    pub(super) fn begin(patience: &'a Patience) -> Self {
+        Tries { patience, clock: SystemClock::default(), made: 1 }
+    }
+
+    /// How long the try that is about to be made may take. The last one is not cut short by the deadline: an answer that
+    /// is not waited for leaves a doubt that need not be.
+    pub(super) fn time_for(&self, bytes: u64) -> Duration {
+        self.patience.for_bytes(bytes)
+    }
+
+    /// Pauses before the next try; `false` if there is no time left for one.
+    pub(super) async fn pause(&mut self) -> bool {
+        let doublings = (self.made - 1).min(16);
+        let most = self.patience.pause.saturating_mul(1 << doublings).min(self.patience.pause_max);
+        let pause = drawn_below(&self.clock, most);
+        if pause >= self.left() {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        self.made += 1;
+        true
+    }
+
+    fn left(&self) -> Duration {
+        self.patience.deadline.saturating_sub(self.clock.elapsed())
+    }
+}
+
+/// Any duration up to `most`, each as likely as another.
+fn drawn_below(clock: &SystemClock, most: Duration) -> Duration {
+    let bytes = clock.random();
+    let drawn = u64::from_le_bytes(bytes[..8].try_into().expect("eight of sixteen bytes"));
+    most.mul_f64(drawn as f64 / u64::MAX as f64)
+}
