@@ -13,3 +13,4 @@ mod plain;
 mod probe;
 mod proxy;
 mod refused;
+mod speed;

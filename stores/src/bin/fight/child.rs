@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, Write, stdin};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use headwater_stores::open;
 use headwater_wal::{Log, Options, Position, Ticket, Time};
@@ -81,6 +83,10 @@ impl Fighter<'_> {
         }
         let mut waiting: VecDeque<(String, Ticket)> = VecDeque::new();
         for number in 0_u64.. {
+            // In bursts, lest the log grow faster than it is worth: who starts reads all of it.
+            if number > 200 && number % 40 == 0 {
+                thread::sleep(Duration::from_millis(100));
+            }
             let record = format!("{}-{life}-{number}", self.name);
             self.say(format!("try {record}"))?;
             match log.append(Time(number), record.clone()) {
