@@ -2,6 +2,7 @@
 
 mod counting;
 mod opening;
+mod retiring;
 mod trusting;
 
 use std::ops::Deref;

@@ -12,7 +12,7 @@ use super::counting::Counting;
 const SEGMENTS: usize = 100_000;
 
 /// A log with so many segments, begun by a few writers.
-fn long(segments: usize) -> (Counting, Options, Arc<SimClock>) {
+pub(super) fn long(segments: usize) -> (Counting, Options, Arc<SimClock>) {
     let options = Options::default().compression(Compression::Off);
     let (store, clock) = (Counting::new(), Arc::new(SimClock::new(1)));
     for _ in 0..4 {
