@@ -33,6 +33,7 @@ pub use survey::{Aside, Because, Damage, Survey, Torn};
 
 pub(crate) use flight::Flight;
 pub(crate) use kept::Kept;
+pub(crate) use look::look_near;
 pub(crate) use many::Many;
 pub(crate) use parts::Parts;
 pub(crate) use read::{locate, locate_surely, read, read_at};

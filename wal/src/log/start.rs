@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::chain::{Chain, Segment};
-use super::look::{Depth, look};
+use super::look::{Depth, look_near};
 use super::options::Options;
 use super::segment::{Writer, check_of, keep_reserve};
 use super::source::segment_name;
@@ -60,7 +60,7 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
     options.check()?;
     let options = &options.on(&*store);
     // What is damaged is refused before anything is claimed.
-    let found = look(&*store, given.at_least, Depth::Quick)?;
+    let found = look_near(&*store, given.at_least, Depth::Quick)?;
     refuse(&found, options, given.accepted)?;
     if found.identity.is_none() {
         store.prove()?;
@@ -72,7 +72,7 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
         if store.append().is_none() {
             claimed = claim(&*store, claimed, &token)?;
         }
-        let survey = look(&*store, given.at_least, Depth::Quick)?;
+        let survey = look_near(&*store, given.at_least, Depth::Quick)?;
         refuse(&survey, options, given.accepted)?;
         let epoch = match store.append() {
             Some(_) => survey.written_max + 1, // the lock is held: no claims
@@ -380,7 +380,7 @@ impl First {
         if store.append().is_some() {
             return Ok(Placed::EndsTheChain); // the lock is held
         }
-        let survey = look(&**store, at_least.min(self.header.base), Depth::Quick)?;
+        let survey = look_near(&**store, at_least.min(self.header.base), Depth::Quick)?;
         let (base, chain) = (self.header.base, &survey.chain);
         if chain.older.is_some_and(|older| base < older) {
             let first = Arc::new(chain.clone()).find_base(store, base)?;
