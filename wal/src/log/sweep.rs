@@ -42,6 +42,8 @@ pub(crate) struct Sweep<'a> {
     pub(crate) begins: Position,
     /// Segments of which it is known whether they begin an epoch.
     pub(crate) known: BTreeMap<Position, bool>,
+    /// What summaries know up to here is known.
+    pub(crate) learned: Position,
 }
 
 impl Sweep<'_> {
@@ -129,8 +131,7 @@ impl Sweep<'_> {
     /// Reads the summaries that list segments up to `last`.
     fn learn(&mut self, last: Position, ends: &mut Vec<Position>) -> Result<()> {
         let mut begun: VecDeque<(Position, Option<Fetch>)> = VecDeque::new();
-        let mut reached = self.known.keys().next_back().is_some_and(|&known| known >= last);
-        while !reached {
+        while self.learned <= last {
             while begun.len() < AHEAD
                 && begun.back().is_none_or(|&(end, _)| end <= last)
                 && let Some(end) = ends.pop()
@@ -143,7 +144,7 @@ impl Sweep<'_> {
             {
                 self.known.extend(summary.segments.iter().map(|entry| (entry.base, entry.begins_epoch)));
             }
-            reached = end > last;
+            self.learned = end;
         }
         // What was begun and not needed yet comes again.
         ends.extend(begun.into_iter().rev().map(|(end, _)| end));

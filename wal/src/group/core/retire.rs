@@ -41,8 +41,14 @@ impl Core {
             return Ok(marked);
         }
         let identity = self.facts.identity.short();
-        let known_to = known.iter().copied().collect();
-        let sweep = Sweep { store: &self.store, identity, from, begins: marked.begins, known: known_to };
+        let sweep = Sweep {
+            store: &self.store,
+            identity,
+            from,
+            begins: marked.begins,
+            known: known.iter().copied().collect(),
+            learned: from,
+        };
         let swept = sweep.run();
         *self.swept.lock() = swept.to;
         let mut left = self.left.lock();
