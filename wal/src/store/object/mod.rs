@@ -238,15 +238,19 @@ impl Store for Bucket {
             return Ok(());
         }
         let findings = probe::probe(self)?;
-        let Some(wrong) = findings.list().iter().find(|finding| *finding.held() != probe::Held::Yes) else {
-            return Ok(());
+        let Some(worst) = findings.worst() else { return Ok(()) };
+        let (kind, says) = match worst.held() {
+            probe::Held::No(_) => (
+                Kind::Unsupported,
+                "this store does not keep what a log needs; `wal-fsck probe` shows all of it, and `unproven=accept` in \
+                 the URL begins a log all the same",
+            ),
+            _ => (
+                Kind::Unavailable,
+                "it could not be found out whether this store keeps what a log needs; start again",
+            ),
         };
-        let message = format!(
-            "this store does not keep what a log needs: {wrong}; `wal-fsck probe` shows all of it; \
-             `unproven=accept` in the URL begins a log all the same: place={}",
-            self.client.place
-        );
-        Err(Error::new(Kind::Unsupported, message))
+        Err(Error::new(kind, format!("{says}: {worst} place={}", self.client.place)))
     }
 
     fn others(&self) -> Vec<Arc<dyn Store>> {

@@ -288,24 +288,27 @@ impl Scratch<'_> {
         let mut names = std::mem::take(&mut *self.put.lock());
         names.sort_unstable();
         names.dedup();
-        let mut wrong = Vec::new();
         let (one, rest) = names.split_at(names.len().min(1));
-        let failed = |error: Error| format!("a removal failed: {error}");
-        wrong.extend(one.iter().filter_map(|name| self.client(0).remove(name).err()).map(failed));
-        wrong.extend(self.client(1).remove_all(rest).into_iter().filter_map(Result::err).map(failed));
-        for name in one.iter().chain(rest.first()).chain(rest.last()) {
-            if self.client(0).remove(name).is_err() {
-                wrong.push("removing what is gone was refused".to_owned());
+        let mut answers: Vec<Result<()>> = one.iter().map(|name| self.client(0).remove(name)).collect();
+        answers.extend(self.client(1).remove_all(rest));
+        // What is gone already may be removed again.
+        let again = one.iter().chain(rest.first()).chain(rest.last());
+        answers.extend(again.clone().map(|name| self.client(0).remove(name)));
+        let held = match answers.into_iter().find_map(Result::err) {
+            Some(error) if matches!(error.kind(), Kind::Unknown | Kind::Unavailable) => {
+                Held::Undecided(format!("a removal failed: {error}"))
             }
-            if !self.read(name, 0..1).is_err_and(|error| error.kind() == Kind::NotThere) {
-                wrong.push("what was removed is still read".to_owned());
+            Some(error) => Held::No(format!("a removal was refused: {error}")),
+            None => {
+                let is_there = |name: &Name| self.read(name, 0..1).is_ok();
+                let there = again.filter(|name| is_there(name)).map(|_| "what was removed is still read");
+                Held::unless(&there.collect::<Vec<_>>())
             }
-        }
-        wrong.dedup();
+        };
         Finding {
             property: "what is removed is gone",
             tried: format!("{} names, one alone and the rest at once", names.len()),
-            held: Held::unless(&wrong),
+            held,
             means: "retiring frees no room, or something is left in the probe's folder",
         }
     }

@@ -70,6 +70,8 @@ struct State {
     faults: VecDeque<Fault>,
     /// Once no other is left.
     always: Option<Fault>,
+    /// Each removal.
+    removal: Option<Fault>,
     condition: Condition,
     requests: usize,
     /// Each answer takes so long.
@@ -87,6 +89,11 @@ impl Faulty {
     /// Every request fails so from now on, or none.
     pub(super) fn always(&self, fault: Option<Fault>) {
         self.state.lock().always = fault;
+    }
+
+    /// Every removal fails so from now on.
+    pub(super) fn removing(&self, fault: Fault) {
+        self.state.lock().removal = Some(fault);
     }
 
     pub(super) fn with(self, condition: Condition) -> Self {
@@ -205,6 +212,9 @@ impl ObjectStore for Faulty {
                 async move {
                     let path = path?;
                     let fault = this.before(&path).await?;
+                    if let Some(Fault::Answer(text)) = this.state.lock().removal {
+                        return Err(answered(text, &path));
+                    }
                     let removed =
                         this.inner.delete_stream(stream::iter([Ok(path.clone())]).boxed()).next().await;
                     this.after(fault, &path).await?;

@@ -5,6 +5,10 @@ mod failing;
 mod faulty;
 mod log;
 mod probing;
+#[cfg(feature = "s3")]
+mod server;
+#[cfg(feature = "s3")]
+mod urls;
 
 use std::sync::Arc;
 
