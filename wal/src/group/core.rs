@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use retire::Ripe;
 use summarise::Summing;
 
 use super::queue::{Job, Life, Pace, Queue, Retired, weight};
@@ -79,6 +80,9 @@ pub(crate) struct Core {
     /// What this writer's summaries say.
     facts: Facts,
     summing: Mutex<Summing>,
+    /// Held by who retires on an object store.
+    retiring: Mutex<()>,
+    ripe: Mutex<Ripe>,
     /// What was to be removed below has been removed.
     swept: Mutex<Position>,
     /// What tidying at the start could not do.
@@ -184,13 +188,16 @@ impl Core {
             errands: Mutex::default(),
             errand: Condvar::new(),
             making_room: Mutex::new(()),
-            time_base: wall.max(before),
+            // A segment was made with this time: the wall clock may have gone back since.
+            time_base: wall.max(before).max(facts.time),
             elapsed_base: elapsed,
             clock,
             clock_doubt: Mutex::new(doubt),
             left: Mutex::new(left),
             facts,
             summing: Mutex::new(summing),
+            retiring: Mutex::default(),
+            ripe: Mutex::default(),
             swept: Mutex::new(swept),
             untidied,
             stepped,

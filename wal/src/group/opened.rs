@@ -9,7 +9,7 @@ use super::{KEPT_SEGMENTS_MAX, Log};
 use crate::clock::{Clock, SystemClock, Time};
 use crate::error::Result;
 use crate::format::Position;
-use crate::log::{Depth, Given, Kept, Options, Replay, Survey, look, start};
+use crate::log::{Depth, Given, Kept, Options, Replay, Survey, look_near, start};
 use crate::store::Store;
 
 /// A log that has been opened and not started. It can be looked at and replayed; a replay here is a look: what it shows
@@ -32,13 +32,14 @@ impl Log {
     /// Opens a log that gets its time and randomness from `clock`.
     pub fn open_with(store: Arc<dyn Store>, options: Options, clock: Arc<dyn Clock>) -> Result<Opened> {
         options.check()?;
-        let survey = look(&*store, Position::START, Depth::Quick)?;
+        let survey = look_near(&*store, Position::START, Depth::Quick)?;
         Ok(Opened { store, options, clock, survey, accepted: Vec::new() })
     }
 }
 
 impl Opened {
-    /// What opening found.
+    /// What opening found. Of a long log on an object store its chain holds the newest segments only
+    /// ([`Chain::whole`](crate::Chain::whole)).
     pub fn survey(&self) -> &Survey {
         &self.survey
     }

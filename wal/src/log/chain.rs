@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::parts::Parts;
+use super::survey::Survey;
 use crate::clock::Time;
 use crate::error::Result;
 use crate::format::Position;
@@ -99,10 +100,16 @@ impl Chain {
 
     /// The chain with all its segments. That of a month can be tens of millions.
     pub fn whole(&self, store: &Arc<dyn Store>) -> Result<Chain> {
+        self.whole_by(&**store, |_| {})
+    }
+
+    /// The chain with all its segments; `found` is told of parts that no summary lists.
+    pub(super) fn whole_by(&self, store: &dyn Store, mut found: impl FnMut(Survey)) -> Result<Chain> {
         let mut whole = Chain { older: None, segments: Vec::new(), ..self.clone() };
-        let mut parts = Parts::new(store.clone(), Arc::new(self.clone()), self.begins)?;
+        let mut parts = Parts::new(store, Arc::new(self.clone()), self.begins)?;
         while let Some(part) = parts.next()? {
             whole.segments.extend_from_slice(&part.chain.segments);
+            part.found.into_iter().for_each(&mut found);
         }
         Ok(whole)
     }

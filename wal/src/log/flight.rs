@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::chain::Segment;
-use super::look::{Depth, look};
+use super::look::{Depth, look_near};
 use super::record::{Encoded, Place, Prepared};
 use super::segment::{Failed, check_of};
 use super::source::segment_name;
@@ -152,7 +152,7 @@ impl Put {
         // A name below the beginning proves nothing: our group may have been there, become part of the log, been
         // retired and removed, and the newer segment landed late in the hole. The order matters: first that one was
         // read, then where the log begins.
-        let begins = look(&*self.store, Position::START, Depth::Quick).map_err(unknown)?.begins();
+        let begins = look_near(&*self.store, Position::START, Depth::Quick).map_err(unknown)?.begins();
         let message = format!(
             "a newer writer has taken this log over; stop, or start again: epoch={} newer={newer}",
             self.header.epoch

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use self::onwards::{Behind, Next, Onwards};
 use self::seat::Seat;
 use super::chain::Segment;
-use super::look::{Depth, look};
+use super::look::{Depth, look_near};
 use super::read::Record;
 use super::replay::{damaged, record};
 use super::source::{File, segment_name};
@@ -144,7 +144,7 @@ impl Follow {
     /// Finds the segment that holds `from`, or the first one behind it.
     fn sit(&mut self) -> Result<bool> {
         self.onwards = None;
-        let survey = look(&*self.store, Position::START, Depth::Quick)?;
+        let survey = look_near(&*self.store, Position::START, Depth::Quick)?;
         let chain = survey.chain();
         if self.from < chain.begins && self.from != Position::START {
             let message = format!("the log begins later: asked={} begins={}", self.from, chain.begins);
@@ -196,7 +196,7 @@ impl Follow {
         if !newer {
             return Ok(false);
         }
-        let survey = look(&*self.store, Position::START, Depth::Quick)?;
+        let survey = look_near(&*self.store, Position::START, Depth::Quick)?;
         let now = survey.chain().segments.iter().find(|segment| segment.base == seat.segment.base);
         match now {
             Some(now) if now.sealed || now.closed_at.is_some() => {
@@ -241,7 +241,7 @@ impl Iterator for Follow {
 impl Follow {
     /// Tells of a segment that is not there and was not retired: a look that rests on a summary does not miss it.
     fn lost(&mut self, segment: &Segment) -> Result<()> {
-        let survey = look(&*self.store, Position::START, Depth::Quick)?;
+        let survey = look_near(&*self.store, Position::START, Depth::Quick)?;
         let listed = survey.chain().older().is_some_and(|older| segment.base < older);
         if !listed || survey.begins() > segment.base {
             return Ok(());

@@ -46,10 +46,24 @@ pub enum Depth {
 
 /// Looks at a log. `at_least`: a position that the caller knows was acknowledged.
 ///
+/// The survey's chain is whole: where a quick look takes it from summaries, it reads all of them.
+pub fn look(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Survey> {
+    for _ in 0..TRIES {
+        let mut survey = look_near(store, at_least, depth)?;
+        match survey.complete(store) {
+            Err(gone) if gone.kind() == Kind::NotThere => {}
+            other => return other.map(|()| survey),
+        }
+    }
+    Err(restless(store))
+}
+
+/// As [`look`], and of a chain that summaries list holds the newest segments only.
+///
 /// Beside a live writer the look is repeated while files go. Damage is believed only if the end of the log has not moved
 /// since the evidence was read. And where nobody can be locked out, the beginning is looked up again after the walk: one
 /// from a beginning that has moved on could pass through names that retirement has freed.
-pub fn look(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Survey> {
+pub(crate) fn look_near(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Survey> {
     let mut before: Option<Survey> = None;
     for _ in 0..TRIES {
         let survey = match Looking::somewhere(store, at_least, depth).and_then(Looking::finish) {
@@ -69,10 +83,14 @@ pub fn look(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Surve
             _ => before = Some(survey),
         }
     }
-    Err(Error::new(
+    Err(restless(store))
+}
+
+fn restless(store: &dyn Store) -> Error {
+    Error::new(
         Kind::Unavailable,
         format!("files of the log keep going while it is looked at; try again place={}", store.place()),
-    ))
+    )
 }
 
 /// A file with a segment's name.

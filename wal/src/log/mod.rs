@@ -19,6 +19,7 @@ mod source;
 mod start;
 mod summaries;
 mod survey;
+mod sweep;
 mod window;
 
 pub use chain::{Chain, Segment};
@@ -32,9 +33,12 @@ pub use survey::{Aside, Because, Damage, Survey, Torn};
 
 pub(crate) use flight::Flight;
 pub(crate) use kept::Kept;
+pub(crate) use look::look_near;
 pub(crate) use many::Many;
+pub(crate) use parts::Parts;
 pub(crate) use read::{locate, locate_surely, read, read_at};
 pub(crate) use record::Prepared;
 pub(crate) use segment::{Failed, Unsynced, Writer};
 pub(crate) use start::{Given, Started, claimed_above, start, sweep};
 pub(crate) use summaries::{Facts, put as put_summary};
+pub(crate) use sweep::Sweep;

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
-use super::look::{Depth, look, stretch};
+use super::look::{Depth, look_near, stretch};
+use super::source::Reads;
 use super::summaries;
 use super::survey::Survey;
 use crate::error::{Error, Kind, Result};
@@ -34,8 +35,8 @@ impl Part {
 
 /// The parts of a chain from some position on.
 #[derive(Debug)]
-pub(crate) struct Parts {
-    store: Arc<dyn Store>,
+pub(crate) struct Parts<R> {
+    reads: R,
     /// What is held, until it was told.
     held: Option<Arc<Chain>>,
     /// Where the next part begins.
@@ -49,14 +50,14 @@ pub(crate) struct Parts {
     next: Option<Summary>,
 }
 
-impl Parts {
+impl<R: Reads> Parts<R> {
     /// The parts of `chain` that reach behind `from`.
-    pub(crate) fn new(store: Arc<dyn Store>, chain: Arc<Chain>, from: Position) -> Result<Self> {
+    pub(crate) fn new(reads: R, chain: Arc<Chain>, from: Position) -> Result<Self> {
         let from = from.max(chain.begins);
         let (mut at, mut ends) = (chain.begins, Vec::new());
         let to = chain.older.filter(|&older| from < older);
         if let Some(to) = to {
-            for end in summaries::ends(&*store, Some(to))? {
+            for end in summaries::ends(reads.store(), Some(to))? {
                 let end = end?;
                 if end <= from {
                     // A part of the chain ends here, so another one begins.
@@ -67,7 +68,7 @@ impl Parts {
             }
         }
         let to = to.unwrap_or(at);
-        Ok(Parts { store, held: Some(chain), at, to, ends, begun: VecDeque::new(), next: None })
+        Ok(Parts { reads, held: Some(chain), at, to, ends, begun: VecDeque::new(), next: None })
     }
 
     /// The next part.
@@ -100,11 +101,11 @@ impl Parts {
     fn summary(&mut self, identity: u64) -> Result<Option<Summary>> {
         loop {
             while let Some(end) = self.ends.pop_if(|_| self.begun.len() < AHEAD) {
-                self.begun.push_back((end, summaries::fetch(&*self.store, end)));
+                self.begun.push_back((end, summaries::fetch(self.reads.store(), end)));
             }
             let Some((end, begun)) = self.begun.pop_front() else { return Ok(None) };
             if end > self.at
-                && let Some(summary) = summaries::read(&*self.store, end, begun)?
+                && let Some(summary) = summaries::read(self.reads.store(), end, begun)?
                 && summary.identity.short() == identity
             {
                 return Ok(Some(summary));
@@ -115,8 +116,10 @@ impl Parts {
     /// A part that no good summary lists: its segments are read one by one.
     fn unlisted(&mut self, to: Position) -> Result<Part> {
         let held = self.held.as_ref().expect("the held part comes last");
-        let found = stretch(&*self.store, held, self.at..to)?;
-        if found.damage_count > 0 && look(&*self.store, Position::START, Depth::Quick)?.begins() > self.at {
+        let found = stretch(self.reads.store(), held, self.at..to)?;
+        if found.damage_count > 0
+            && look_near(self.reads.store(), Position::START, Depth::Quick)?.begins() > self.at
+        {
             return Err(Error::new(Kind::NotThere, "a part of the log was retired while it was looked at"));
         }
         Ok(self.part(found.chain.segments.clone(), to, Some(found)))

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 
 use super::chain::{Chain, Lies};
 use super::kept::Kept;
-use super::look::{Depth, look};
+use super::look::{Depth, look_near};
 use super::source::segment_name;
 use super::survey::Survey;
 use crate::clock::Time;
@@ -53,7 +53,7 @@ impl Record {
 pub(crate) fn read(store: &Arc<dyn Store>, kept: &Kept, handle: &Handle, limit: u32) -> Result<Record> {
     match read_at(&**store, kept, handle, handle.base, limit) {
         Err(error) if matches!(error.kind(), Kind::NotThere | Kind::Damaged) => {
-            let survey = look(&**store, Position::START, Depth::Quick)?;
+            let survey = look_near(&**store, Position::START, Depth::Quick)?;
             match locate_surely(store, survey.chain(), handle) {
                 Ok(base) if base != handle.base => read_at(&**store, kept, handle, base, limit),
                 Ok(_) => Err(lost(error)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::chain::{Chain, Segment};
 use super::feed::Feed;
-use super::look::{Depth, look};
+use super::look::{Depth, look_near};
 use super::parts::Parts;
 use super::read::Record;
 use super::source::{File, Reads, segment_name};
@@ -34,7 +34,7 @@ pub struct Replay {
     store: Arc<dyn Store>,
     /// The part of the chain that is being replayed, and those behind it.
     chain: Arc<Chain>,
-    parts: Parts,
+    parts: Parts<Arc<dyn Store>>,
     from: Position,
     since: Time,
     limit: u32,
@@ -185,7 +185,7 @@ impl Replay {
             return Ok(None);
         };
         if self.store.append().is_some()
-            || look(&*self.store, Position::START, Depth::Quick)?.begins() > segment.base
+            || look_near(&*self.store, Position::START, Depth::Quick)?.begins() > segment.base
         {
             return Ok(None);
         }

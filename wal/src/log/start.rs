@@ -8,12 +8,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::chain::{Chain, Segment};
-use super::look::{Depth, look};
+use super::look::{Depth, look_near};
 use super::options::Options;
 use super::segment::{Writer, check_of, keep_reserve};
 use super::source::segment_name;
 use super::summaries::Facts;
-use super::survey::{Because, Damage, Survey};
+use super::survey::{Aside, Because, Damage, Survey};
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::header::{EPOCH_LIMIT, HEADER_BYTES, Header, LOST_MAX};
@@ -22,6 +22,9 @@ use crate::format::scan::{Seen, Source, Walk};
 use crate::format::totals::Totals;
 use crate::format::{Identity, Position};
 use crate::store::{Append, Name, SECTOR_BYTES, Store, What};
+
+/// So many names are removed at once.
+const REMOVED_AT_ONCE: usize = 1000;
 
 /// How often a start begins again, each time with a new claim.
 const TRIES: usize = 100;
@@ -57,7 +60,7 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
     options.check()?;
     let options = &options.on(&*store);
     // What is damaged is refused before anything is claimed.
-    let found = look(&*store, given.at_least, Depth::Quick)?;
+    let found = look_near(&*store, given.at_least, Depth::Quick)?;
     refuse(&found, options, given.accepted)?;
     if found.identity.is_none() {
         store.prove()?;
@@ -69,7 +72,7 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
         if store.append().is_none() {
             claimed = claim(&*store, claimed, &token)?;
         }
-        let survey = look(&*store, given.at_least, Depth::Quick)?;
+        let survey = look_near(&*store, given.at_least, Depth::Quick)?;
         refuse(&survey, options, given.accepted)?;
         let epoch = match store.append() {
             Some(_) => survey.written_max + 1, // the lock is held: no claims
@@ -377,7 +380,7 @@ impl First {
         if store.append().is_some() {
             return Ok(Placed::EndsTheChain); // the lock is held
         }
-        let survey = look(&**store, at_least.min(self.header.base), Depth::Quick)?;
+        let survey = look_near(&**store, at_least.min(self.header.base), Depth::Quick)?;
         let (base, chain) = (self.header.base, &survey.chain);
         if chain.older.is_some_and(|older| base < older) {
             let first = Arc::new(chain.clone()).find_base(store, base)?;
@@ -447,10 +450,16 @@ impl First {
 fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> (Vec<(Position, bool)>, Option<Error>) {
     let mut untidied = None;
     let mut left = Vec::new();
-    for retired in survey.aside.iter().filter(|aside| aside.because == Because::Retired) {
-        if let Err(error) = sweep(store, std::iter::once(retired.base), |_| retired.begins_epoch) {
-            left.push((retired.base, retired.begins_epoch));
-            untidied = Some(error);
+    let locked = store.append().is_some();
+    let retired = survey.aside.iter().filter(|aside| aside.because == Because::Retired);
+    let retired: Vec<&Aside> = retired.filter(|aside| locked || !aside.begins_epoch).collect();
+    for some in retired.chunks(REMOVED_AT_ONCE) {
+        let names: Vec<Name> = some.iter().map(|aside| segment_name(aside.base)).collect();
+        for (aside, outcome) in some.iter().zip(store.remove_all(&names)) {
+            if let Err(error) = outcome {
+                left.push((aside.base, aside.begins_epoch));
+                untidied = Some(error);
+            }
         }
     }
     let rest = match store.append() {

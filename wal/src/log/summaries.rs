@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::chain::Segment;
 use crate::clock::Time;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::format::name::{self, SUMMARIES};
 use crate::format::summary::{Entry, SUMMARY_BYTES_MAX, Summary, SummaryFault};
 use crate::format::{Identity, Position};
@@ -108,7 +108,7 @@ pub(crate) fn put(store: &dyn Store, summary: &Summary) -> Result<()> {
     }
 }
 
-/// Where summaries end, the newest first; those that end at or below `before` or above are left out if it is given.
+/// Where summaries end, the newest first: all, or those that end at or below a position.
 pub(crate) fn ends<'a>(
     store: &'a dyn Store,
     at_most: Option<Position>,
@@ -147,8 +147,8 @@ pub(crate) fn read(store: &dyn Store, end: Position, begun: Option<Fetch>) -> Re
     }
 }
 
-/// Removes the summaries that list only segments below `begins`. Returns the first failure.
-pub(crate) fn remove_below(store: &dyn Store, begins: Position) -> Result<(), Error> {
+/// Removes the summaries that list only segments below `begins`.
+pub(crate) fn remove_below(store: &dyn Store, begins: Position) -> Result<()> {
     const AT_ONCE: usize = 1000;
     let ends: Vec<Position> = ends(store, Some(begins))?.collect::<Result<_>>()?;
     for some in ends.chunks(AT_ONCE) {

@@ -7,10 +7,11 @@ use std::ops::Range;
 use super::chain::Chain;
 use super::options::Options;
 use crate::clock::Time;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::format::judge::{Row, Verdict, Why};
 use crate::format::scan::Fault;
 use crate::format::{Durability, Identity, Position};
+use crate::store::Store;
 
 /// Damage: what no crash explains.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,6 +216,24 @@ impl Survey {
     pub(crate) fn doubts(&self, wall: Time, options: &Options) -> bool {
         let jumped = self.identity.is_some() && wall > self.engine_time.after(options.clock_jump_max);
         jumped || self.clock_in_doubt
+    }
+
+    /// Reads what only summaries know of the chain.
+    pub(super) fn complete(&mut self, store: &dyn Store) -> Result<()> {
+        if self.chain.older.is_none() {
+            return Ok(());
+        }
+        let (mut damages, mut count) = (Vec::new(), 0);
+        self.chain = self.chain.whole_by(store, |found| {
+            count += found.damage_count;
+            damages.extend(found.damages);
+        })?;
+        if let Some(first) = damages.first() {
+            self.verdict = Verdict::Damaged(first.why);
+        }
+        self.damage_count += count;
+        self.damages.splice(0..0, damages);
+        Ok(())
     }
 
     /// The error that refuses this log, if it is damaged.

@@ -1,4 +1,4 @@
-//! One of the two: told to `go` on its input, it takes the log over and appends until it is told that it was replaced.
+//! One of the two: told the number of a life on its input, it takes the log over and appends until it is told that it was replaced.
 //! It says in its file, a line in one write and before it goes on:
 //!
 //! - `begins LIFE`, then `started LIFE EPOCH` or `refused LIFE KIND`;
@@ -28,12 +28,11 @@ pub(super) fn options() -> Options {
     Options::from_text("record_bytes_max=64KiB&segment_bytes=64KiB&linger=15ms").expect("good options")
 }
 
-pub(super) fn fight(url: &str, name: &str, said: &Path) -> Result<()> {
+pub(super) fn fight(url: &str, said: &Path) -> Result<()> {
+    let name = said.file_name().and_then(|name| name.to_str()).ok_or("a file that is named as it is")?;
     let mut fighter = Fighter { url, name, said: File::options().append(true).create(true).open(said)? };
-    for (life, line) in stdin().lock().lines().enumerate() {
-        if line? != "go" {
-            break;
-        }
+    for life in stdin().lock().lines() {
+        let life = life?.parse()?;
         fighter.say(format!("begins {life}"))?;
         fighter.live(life)?;
     }
@@ -69,7 +68,7 @@ impl Fighter<'_> {
         Ok(log.retire_before(Time::MAX).map(drop))
     }
 
-    fn live(&mut self, life: usize) -> Result<()> {
+    fn live(&mut self, life: u64) -> Result<()> {
         let begun = open(self.url)
             .and_then(|store| Log::open(store, options()))
             .and_then(|opened| opened.start(Position::START));

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
-        ["--child", url, name, said] => child::fight(url, name, said.as_ref()),
+        ["--child", url, said] => child::fight(url, said.as_ref()),
         [url, rounds] => begin(url, rounds, None),
         [url, rounds, seed] => begin(url, rounds, Some(seed)),
         _ => Err("usage: fight URL ROUNDS [SEED]".into()),

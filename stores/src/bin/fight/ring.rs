@@ -23,16 +23,17 @@ pub(super) struct Tally {
     fenced: u64,
     unknown: u64,
     refused: u64,
+    killed: u64,
     seconds: f64,
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { rounds, fenced, unknown, refused, seconds } = self;
+        let Tally { rounds, fenced, unknown, refused, killed, seconds } = self;
         write!(
             f,
             "{rounds} times stopped, replaced and woken in {seconds:.1} s: told Fenced {fenced}, Unknown {unknown}, \
-             replaced while it started {refused}"
+             replaced while it started {refused}; {killed} times the heir was killed first"
         )
     }
 }
@@ -58,28 +59,36 @@ pub(super) fn rounds(url: &str, rounds: u64, seed: u64, folder: &Path) -> Result
         }
         thread::sleep(Duration::from_micros(drawn_below(if early { 60_000 } else { 20_000 })));
         holder.signal(Signal::STOP)?;
-        let (ended, acked) = (rival.count_ends()?, rival.count("ack ")?);
+        let acked = rival.count("ack ")?;
         rival.go()?;
+        // At times it is killed once it has taken over, and another one takes over from it: that one retires what the one
+        // before began with, while the first still sleeps.
+        if drawn_below(3) == 0 {
+            rival.wait_until("the other one takes over", |said| count(said, "ack ") > acked)?;
+            rival.replace()?;
+            rival.go()?;
+            tally.killed += 1;
+        }
         // Mostly it wakes when the other one is well under way, at times while that one starts.
         if drawn_below(4) == 0 {
             thread::sleep(Duration::from_micros(drawn_below(60_000)));
         } else {
             let some = acked + 1 + drawn_below(20) as usize;
+            let ended = rival.ended;
             rival.wait_until("the other one takes over", |said| {
                 count(said, "ack ") > some || ends(said) > ended
             })?;
         }
         holder.signal(Signal::CONT)?;
         // One of the two has to go: nearly always the one that was stopped.
-        let lives = holder.lives;
         let begun = Instant::now();
-        while ends(&holder.said()?) < lives && ends(&rival.said()?) <= ended {
+        while !holder.has_ended()? && !rival.has_ended()? {
             if begun.elapsed() > PATIENCE {
                 return Err(format!("round {round}: both go on, or both hang").into());
             }
             thread::sleep(Duration::from_millis(1));
         }
-        if ends(&holder.said()?) >= lives {
+        if holder.has_ended()? {
             let last = holder.last_end()?;
             match last.split(' ').nth(2) {
                 _ if last.starts_with("refused") => tally.refused += 1,
@@ -115,26 +124,43 @@ fn ends(said: &str) -> usize {
     said.lines().filter(|line| is_end(line)).count()
 }
 
+fn spawn(url: &str, said: &Path) -> Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--child", url]).arg(said).stdin(Stdio::piped());
+    Ok(command.spawn()?)
+}
+
 /// A process that fights.
 struct Fighter {
     process: Child,
     said: PathBuf,
+    url: String,
     /// How often it was told to go.
     lives: usize,
+    /// How many lives had ended by themselves when it was told to go.
+    ended: usize,
 }
 
 impl Fighter {
     fn begin(url: &str, name: &str, folder: &Path) -> Result<Self> {
         let said = folder.join(name);
         File::create(&said)?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--child", url, name]).arg(&said).stdin(Stdio::piped());
-        Ok(Fighter { process: command.spawn()?, said, lives: 0 })
+        let process = spawn(url, &said)?;
+        Ok(Fighter { process, said, url: url.to_owned(), lives: 0, ended: 0 })
+    }
+
+    /// Kills it, and begins another one in its place.
+    fn replace(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        self.process = spawn(&self.url, &self.said)?;
+        Ok(())
     }
 
     fn go(&mut self) -> Result<()> {
+        self.ended = ends(&self.said()?);
         self.lives += 1;
-        Ok(self.process.stdin.as_mut().expect("a pipe").write_all(b"go\n")?)
+        Ok(writeln!(self.process.stdin.as_mut().expect("a pipe"), "{}", self.lives)?)
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
@@ -152,8 +178,9 @@ impl Fighter {
         Ok(count(&self.said()?, word))
     }
 
-    fn count_ends(&self) -> Result<usize> {
-        Ok(ends(&self.said()?))
+    /// Whether the life that it was told to begin last is over.
+    fn has_ended(&self) -> Result<bool> {
+        Ok(ends(&self.said()?) > self.ended)
     }
 
     fn last_end(&self) -> Result<String> {

@@ -230,9 +230,10 @@ impl World {
         let summaries: Vec<String> =
             bare.names().into_iter().filter(|name| name.starts_with("summary/")).collect();
         summaries.iter().for_each(|name| bare.remove_file(name));
-        let looks = [self.sim.process().store(), bare.process().store()]
-            .map(|store| (look(&*store, Position::START, Depth::Quick).unwrap(), store));
-        let [with, without] = looks.map(|(survey, store)| {
+        let stores = [self.sim.process().store(), bare.process().store()];
+        let [with, without] = stores.map(|store| {
+            let opened = Log::open_with(store.clone(), self.options.clone(), self.clock.clone()).unwrap();
+            let survey = opened.survey().clone();
             let chain = survey.chain().whole(&store).unwrap();
             let told = (survey.identity(), survey.epoch(), survey.end(), survey.verdict(), survey.row());
             let spans = (survey.begins(), survey.damage_count(), survey.durability(), chain.older());

@@ -2,13 +2,14 @@
 
 mod counting;
 mod opening;
+mod retiring;
 mod trusting;
 
 use std::ops::Deref;
 
 use headwater_wal::format::name;
 use headwater_wal::format::summary::Summary;
-use headwater_wal::{Handle, Position};
+use headwater_wal::{Handle, Position, Survey};
 
 use crate::rules::{Life, Place};
 
@@ -43,6 +44,11 @@ impl Bucket {
         let mut ends: Vec<Position> = names.map(|name| name::parse_summary(name).unwrap()).collect();
         ends.sort();
         ends
+    }
+
+    /// What opening finds.
+    pub(crate) fn found(&self) -> Survey {
+        self.open().unwrap().survey().clone()
     }
 
     pub(crate) fn summary(&self, end: Position) -> Summary {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use headwater_wal::store::Store;
 use headwater_wal::store::sim::SimClock;
-use headwater_wal::{Compression, Depth, Log, Options, Position, Time, look};
+use headwater_wal::{Compression, Log, Options, Position, Time};
 
 use super::counting::Counting;
 
@@ -12,7 +12,7 @@ use super::counting::Counting;
 const SEGMENTS: usize = 100_000;
 
 /// A log with so many segments, begun by a few writers.
-fn long(segments: usize) -> (Counting, Options, Arc<SimClock>) {
+pub(super) fn long(segments: usize) -> (Counting, Options, Arc<SimClock>) {
     let options = Options::default().compression(Compression::Off);
     let (store, clock) = (Counting::new(), Arc::new(SimClock::new(1)));
     for _ in 0..4 {
@@ -31,15 +31,16 @@ fn a_log_of_a_hundred_thousand_objects_is_opened_with_a_bounded_number_of_reques
     let (store, options, clock) = long(SEGMENTS);
     let shared: Arc<dyn Store> = Arc::new(store.clone());
     store.take();
-    let survey = look(&*shared, Position::START, Depth::Quick).unwrap();
+    let opened = Log::open_with(shared, options, clock).unwrap();
     let [reads, pages, puts, ..] = store.take();
     // A look looks twice: the newest summary, and at most as many segments behind it as the next one will list, each with
     // one read, and what is not acknowledged once more.
     assert!(reads <= 2 * (1 + 256 + 4), "{reads} reads");
     assert!(pages <= 2 * 2, "{pages} pages");
     assert_eq!(puts, 0);
+    let survey = opened.survey();
     assert!(survey.chain().segments().len() <= 2 * 256 + 4, "{survey}");
-    let log = Log::open_with(shared, options, clock).unwrap().start_stepped(Position::START).unwrap();
+    let log = opened.start_stepped(Position::START).unwrap();
     let [reads, pages, ..] = store.take();
     assert!(reads <= 8 * (1 + 256 + 4), "{reads} reads");
     assert!(pages <= 24, "{pages} pages");
