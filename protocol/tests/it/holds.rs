@@ -4,8 +4,8 @@ use headwater_protocol::check::check;
 use headwater_protocol::scope::Scope;
 
 use crate::{
-    LEASES, LEASES_RETIRED, LOCKED, MIDDLE_LOST, OBJECTS, OBJECTS_RETIRED, OBJECTS_RETIRED_PAGED,
-    OBJECTS_RETIRING_PAGED, TAIL_LOST, alone,
+    LEASES, LEASES_RETIRED, LOCKED, MIDDLE_LOST, OBJECTS, OBJECTS_HEIRS, OBJECTS_RETIRED,
+    OBJECTS_RETIRED_PAGED, OBJECTS_RETIRING_PAGED, TAIL_LOST, alone,
 };
 
 /// The floor keeps a world from shrinking unseen: a step that can no longer happen would let everything hold.
@@ -22,6 +22,12 @@ fn holds(name: &str, scope: Scope, states_floor: usize) {
 #[test]
 fn objects_with_three_groups_in_flight_and_two_starters() {
     holds("objects", OBJECTS, 2_800_000);
+}
+
+#[test]
+fn objects_with_heirs_that_have_several_groups_in_flight_and_are_replaced() {
+    holds("objects, heirs", OBJECTS_HEIRS, 540_000);
+    holds("objects, heirs, retired", Scope { heirs_retire: true, heir_hands: 2, ..OBJECTS_HEIRS }, 550_000);
 }
 
 #[test]

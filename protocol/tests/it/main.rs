@@ -27,6 +27,9 @@ const OBJECTS: Scope = Scope {
     loss: None,
 };
 
+/// Heirs with three groups in flight, of which the first is replaced and may wake, as Z may.
+const OBJECTS_HEIRS: Scope = Scope { old_hands: 2, heir_hands: 3, claims_each: 1, ..OBJECTS };
+
 /// Z with two groups in flight, whose names its heirs retire, and who may wake long afterwards.
 const OBJECTS_RETIRED: Scope = Scope { old_hands: 2, heirs_retire: true, sweeps: true, ..OBJECTS };
 
