@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use bytes::{Buf, Bytes};
-use headwater_wal::store::Store;
+use headwater_wal::store::{Fetch, Name, Store};
 use headwater_wal::{Error, Kind, Result};
 
 use crate::checkpoint::{Checkpoint, Lies, Part, Section};
@@ -26,8 +26,38 @@ pub struct SectionReader {
     current: Bytes,
     /// How many parts are read before they are asked for, and those that are, in their order.
     depth: usize,
-    ahead: VecDeque<JoinHandle<Result<Bytes>>>,
+    ahead: VecDeque<Coming>,
     failed: Option<Error>,
+}
+
+/// A part that is read before it is asked for.
+#[derive(Debug)]
+enum Coming {
+    /// The medium begins reads by itself.
+    Begun(PartHeader, Part, Fetch),
+    /// Elsewhere a thread waits for it.
+    Thread(JoinHandle<Result<Bytes>>),
+}
+
+impl Coming {
+    /// None if no thread can be had.
+    fn begin(store: &Arc<dyn Store>, header: PartHeader, part: Part) -> Option<Self> {
+        let name = part_name(header.of, header.ordinal);
+        if let Some(fetch) = store.fetch(&name, 0..part.object_bytes() + 1) {
+            return Some(Coming::Begun(header, part, fetch));
+        }
+        let store = store.clone();
+        let read = move || read_part(&*store, header, &part);
+        let thread = std::thread::Builder::new().name("headwater-read-ahead".to_owned()).spawn(read);
+        thread.ok().map(Coming::Thread)
+    }
+
+    fn wait(self) -> Result<Bytes> {
+        match self {
+            Coming::Begun(header, part, fetch) => verified(header, &part, fetch.wait()),
+            Coming::Thread(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        }
+    }
 }
 
 impl SectionReader {
@@ -49,8 +79,9 @@ impl SectionReader {
         })
     }
 
-    /// Reads so many parts before they are asked for, each in a thread of its own: they take their room in memory, and a
-    /// store that takes its time is asked for several at once. Without it nothing is.
+    /// Reads so many parts before they are asked for, each in a thread of its own where the store does not begin reads by
+    /// itself: they take their room in memory, and a store that takes its time is asked for several at once. Without it
+    /// nothing is.
     #[must_use]
     pub fn read_ahead(mut self, parts: usize) -> Self {
         self.depth = parts;
@@ -84,16 +115,13 @@ impl SectionReader {
         while self.ahead.len() < self.depth
             && let Some((header, part)) = self.part(self.next)
         {
-            let store = self.store.clone();
-            let read = move || read_part(&*store, header, &part);
-            let thread = std::thread::Builder::new().name("headwater-read-ahead".to_owned()).spawn(read);
             // What no thread can be had for is read when it is asked for.
-            let Ok(thread) = thread else { break };
-            self.ahead.push_back(thread);
+            let Some(coming) = Coming::begin(&self.store, header, part) else { break };
+            self.ahead.push_back(coming);
             self.next += 1;
         }
-        if let Some(thread) = self.ahead.pop_front() {
-            return thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(Some);
+        if let Some(coming) = self.ahead.pop_front() {
+            return coming.wait().map(Some);
         }
         let Some((header, part)) = self.part(self.next) else { return Ok(None) };
         self.next += 1;
@@ -149,19 +177,22 @@ pub(crate) fn inside_stored(store: &dyn Store, checkpoint: &Checkpoint, section:
 
 /// The bytes of a part that a head states.
 pub(crate) fn read_part(store: &dyn Store, header: PartHeader, part: &Part) -> Result<Bytes> {
-    let PartHeader { of, ordinal, .. } = header;
-    let name = part_name(of, ordinal);
+    let name = part_name(header.of, header.ordinal);
     // One byte more than there should be, to see that nothing follows.
-    let whole = store.read(&name, 0..part.object_bytes() + 1).map_err(|error| gone(error, &name))?;
+    verified(header, part, store.read(&name, 0..part.object_bytes() + 1))
+}
+
+fn verified(header: PartHeader, part: &Part, read: Result<Bytes>) -> Result<Bytes> {
+    let whole = read.map_err(|error| gone(error, &part_name(header.of, header.ordinal)))?;
     format::open(header, part, &whole)
 }
 
-fn part_name(of: Origin, ordinal: u32) -> headwater_wal::store::Name {
+fn part_name(of: Origin, ordinal: u32) -> Name {
     name::part(of, ordinal)
 }
 
 /// That it is not there says something else of a thing that a head states.
-fn gone(error: Error, name: &headwater_wal::store::Name) -> Error {
+fn gone(error: Error, name: &Name) -> Error {
     match error.kind() {
         Kind::NotThere => {
             let message = "an object of the checkpoint is gone: the checkpoint has been pruned meanwhile, or is damaged";

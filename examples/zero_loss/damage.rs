@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use headwater::store::Name;
+
 use crate::Result;
+use crate::place::Place;
 
 /// The disk of a receiver's machine is gone, and another machine goes on.
 pub(crate) fn disk_dies(dir: &Path, receiver: u32) -> Result<()> {
@@ -15,16 +18,17 @@ pub(crate) fn disk_dies(dir: &Path, receiver: u32) -> Result<()> {
 }
 
 /// A bit of the newest checkpoint turns over, unless there is none older to go back to.
-pub(crate) fn newest_rots(dir: &Path) -> Result<()> {
-    let mut heads: Vec<_> = match dir.join("checkpoints").read_dir() {
-        Ok(names) => names.filter_map(|name| Some(name.ok()?.path())).collect(),
-        Err(_) => return Ok(()),
-    };
-    heads.retain(|path| path.extension().is_some_and(|extension| extension == "ckpt"));
-    heads.sort();
+pub(crate) fn newest_rots(place: &Place) -> Result<()> {
+    let store = place.root(true).checkpoints()?;
+    let mut heads = Vec::new();
+    for page in store.list(&Name::ROOT)? {
+        heads.extend(page?.into_iter().map(|entry| entry.name).filter(|name| name.ends_with(".ckpt")));
+    }
     let Some(newest) = heads.pop().filter(|_| !heads.is_empty()) else { return Ok(()) };
-    let mut bytes = std::fs::read(&newest)?;
+    let newest = Name::new(newest)?;
+    let mut bytes = store.read(&newest, 0..u64::MAX)?.to_vec();
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
-    Ok(std::fs::write(newest, bytes)?)
+    store.remove(&newest)?;
+    Ok(store.put(&newest, bytes.into())?)
 }

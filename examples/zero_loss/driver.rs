@@ -65,14 +65,14 @@ pub(crate) fn run(options: &Options, place: &Place) -> Result<()> {
 
     let mut root = place.root(options.wal);
     if options.fault == Fault::Checkpoints {
-        root = refusing::root(place);
+        root = refusing::root(root);
     }
     let resumed = get_or_create(&root, Choices::default(), || Ok(Totals::default()), Totals::restore)?;
     let Resumed { driver, app, restored, passed_over, again } = resumed;
     let waiting = driver.journal().view()?.tracker().waiting();
     let mut work = Work {
         fetch: Fetch::new(options, place, root),
-        sink: Sink::open(options.sink, place.dir())?,
+        sink: Sink::open(options.sink, place)?,
         totals: app,
         attempt: SystemClock::default().wall().0 << 16 | u64::from(std::process::id() & 0xFFFF),
         failed: Vec::new(),

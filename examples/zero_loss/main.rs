@@ -22,6 +22,7 @@ mod run;
 mod show;
 mod sink;
 mod source;
+mod store;
 mod table;
 mod text;
 
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn run_as(options: &Options, role: &str, number: u32) -> Result<()> {
-    let place = Place::new(options.dir.clone().ok_or("a role has a directory")?);
+    let place = Place::new(options.dir.clone().ok_or("a role has a directory")?, options.store.clone());
     match role {
         "driver" => driver::run(options, &place),
         "receiver" => receiver::run(options, &place, number),

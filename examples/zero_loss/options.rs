@@ -26,7 +26,10 @@ usage: zero_loss [OPTION VALUE]...
   --rate N            records a second, of each of two partitions (2000)
   --batch N           milliseconds from batch to batch (100)
   --dir DIR           works in DIR, a new directory, and keeps it
-  --table             runs the whole table of guarantees, one row after another: expected and observed
+  --store URL         keeps log, journal and checkpoints there (s3://BUCKET/PREFIX, gs:, az:, file:), and results if they
+                      are files, in a folder of its own, which is removed at the end unless there is a --dir
+  --table             runs the whole table of guarantees, one row after another: expected and observed; with --store
+                      those rows that have a log
 
 The exit status is 0 only if what was observed is what such a run promises.";
 
@@ -116,6 +119,8 @@ pub(crate) struct Options {
     pub(crate) batch_millis: u64,
     pub(crate) fault: Fault,
     pub(crate) dir: Option<PathBuf>,
+    /// Where log, journal and checkpoints lie, if not in the directory. Of a run, its own folder there.
+    pub(crate) store: Option<String>,
     pub(crate) table: bool,
     /// Which process this is, and of which number.
     pub(crate) role: Option<(String, u32)>,
@@ -137,6 +142,7 @@ impl Default for Options {
             batch_millis: 100,
             fault: Fault::None,
             dir: None,
+            store: None,
             table: false,
             role: None,
         }
@@ -189,6 +195,7 @@ impl Options {
             "--sink" => self.sink = value.parse()?,
             "--rate" => self.rate = value.parse()?,
             "--dir" => self.dir = Some(value.into()),
+            "--store" => self.store = Some(value.to_owned()),
             "--batch" => self.batch_millis = value.parse()?,
             "--fault" => self.fault = value.parse()?,
             "--role" => {
@@ -216,6 +223,15 @@ impl Options {
         if self.kill == Kill::Copy && (self.replicas == 1 || !self.has_receivers()) {
             return Err("with one replica nobody else keeps copies".into());
         }
+        let in_memory = |url: &String| url.to_ascii_lowercase().starts_with("memory:");
+        if self.store.as_ref().is_some_and(in_memory) {
+            return Err("memory: is in the memory of one process, and a run has several".into());
+        }
+        if self.store.is_some() && (self.own_disk || !self.wal) {
+            return Err(
+                "--store is where the log lies: --wal off and --log-at own leave nothing for it".into()
+            );
+        }
         if !self.has_receivers() && (!self.wal || self.replicas > 1 || self.own_disk) {
             return Err("without receivers there are no blocks to copy, and the journal is on disk".into());
         }
@@ -240,6 +256,7 @@ impl Options {
             ("--fault", self.fault.to_string()),
         ]
         .into_iter()
+        .chain(self.store.clone().map(|url| ("--store", url)))
         .flat_map(|(name, value)| [name.to_owned(), value])
         .collect()
     }

@@ -5,26 +5,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headwater::checkpoint::resume::Root;
-use headwater::store::{Append, Local, Name, Object, Pages, Store, Survives};
+use headwater::store::{Append, Fetch, Name, Object, Pages, Store, Survives};
 use headwater::{Error, Kind, Result};
 
-use crate::place::Place;
-
 /// The same root, with such a folder in it.
-pub(crate) fn root(place: &Place) -> Root {
-    let dir = place.dir().to_owned();
+pub(crate) fn root(root: Root) -> Root {
     Root::new(move |folder| {
-        let store = Local::open(dir.join(folder.as_str()))?;
-        Ok(if folder.as_str() == "checkpoints" {
-            Arc::new(Refusing(store)) as Arc<dyn Store>
-        } else {
-            Arc::new(store)
-        })
+        let store = root.folder(folder.as_str())?;
+        Ok(if folder.as_str() == "checkpoints" { Arc::new(Refusing(store)) } else { store })
     })
 }
 
 #[derive(Debug)]
-struct Refusing(Local);
+struct Refusing(Arc<dyn Store>);
 
 impl Store for Refusing {
     fn place(&self) -> String {
@@ -47,6 +40,15 @@ impl Store for Refusing {
     }
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {
         self.0.list(folder)
+    }
+    fn list_after(&self, folder: &Name, after: &str) -> Result<Pages<'_>> {
+        self.0.list_after(folder, after)
+    }
+    fn fetch(&self, name: &Name, range: Range<u64>) -> Option<Fetch> {
+        self.0.fetch(name, range)
+    }
+    fn remove_all(&self, names: &[Name]) -> Vec<Result<()>> {
+        self.0.remove_all(names)
     }
     fn remove(&self, name: &Name) -> Result<()> {
         self.0.remove(name)

@@ -12,7 +12,7 @@ use crate::show::{self, Progress};
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::text::Counts;
-use crate::{Result, damage};
+use crate::{Result, damage, store};
 
 pub(crate) const PARTITIONS: u32 = 2;
 
@@ -77,11 +77,16 @@ pub(crate) fn alone(options: &Options) -> Result<bool> {
             temporary.path()
         }
     };
+    let folder = options.store.as_deref().map(store::Folder::new).transpose()?;
     show::begin(options);
-    let outcome = run(options, dir, &mut Progress::new(options.seconds))?;
+    let chosen = Options { store: folder.as_ref().map(|folder| folder.proven.clone()), ..options.clone() };
+    let outcome = run(&chosen, dir, &mut Progress::new(options.seconds))?;
     show::end(options, &outcome);
-    if options.dir.is_some() {
-        show::where_to_look(dir);
+    match (&options.dir, &folder) {
+        (Some(_), Some(folder)) => show::where_to_look(&folder.url),
+        (Some(dir), None) => show::where_to_look(&dir.display().to_string()),
+        (None, Some(folder)) => show::removed(&folder.url, folder.remove()),
+        (None, None) => {}
     }
     Ok(outcome.is_as_promised(options))
 }
@@ -89,7 +94,7 @@ pub(crate) fn alone(options: &Options) -> Result<bool> {
 /// Runs in a directory that is there and empty.
 pub(crate) fn run(options: &Options, dir: &Path, progress: &mut Progress) -> Result<Outcome> {
     let options = &Options { dir: Some(dir.to_owned()), ..options.clone() };
-    let place = Place::new(dir);
+    let place = Place::new(dir, options.store.clone());
     let source = Source::start(options.source, PARTITIONS, options.rate, &place)?;
     place.tell("source", source.address)?;
     let mut run = Run {
@@ -117,7 +122,7 @@ pub(crate) fn run(options: &Options, dir: &Path, progress: &mut Progress) -> Res
     outcome.recoveries = children.recoveries.clone();
     outcome.resent = partitions.iter().map(|partition| partition.resent).sum();
     let sent: Vec<u64> = partitions.iter().map(|partition| partition.sent).collect();
-    outcome.proof = Proof::of(&Sink::open(options.sink, place.dir())?, &sent, totals.as_ref())?;
+    outcome.proof = Proof::of(&Sink::open(options.sink, &place)?, &sent, totals.as_ref())?;
     Ok(outcome)
 }
 
@@ -174,7 +179,7 @@ impl Run<'_> {
             damage::disk_dies(self.place.dir(), victim.1)?;
         }
         if victim == DRIVER && self.options.fault == Fault::NewestRots {
-            damage::newest_rots(self.place.dir())?;
+            damage::newest_rots(&self.place)?;
         }
         self.children.start(victim, Some(died))
     }

@@ -1,13 +1,13 @@
 //! What people see: how it goes, and what came of it.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::children::{DRIVER, Who};
 use crate::options::{Options, Promised};
 use crate::run::{Outcome, PARTITIONS};
 use crate::source::Source;
+use crate::{Result, store};
 
 /// One line that says how it goes: again and again in the same place on a terminal, now and then anywhere else.
 pub(crate) struct Progress {
@@ -85,6 +85,10 @@ fn the_log(options: &Options) -> String {
         1 => String::new(),
         copies => format!(", blocks in the memory of {copies} processes"),
     };
+    if let Some(url) = &options.store {
+        let log = if options.has_receivers() { "" } else { "the journal, since batches read the source: " };
+        return format!("{log}at {}, before anything is acknowledged{copies}", store::shown(url));
+    }
     match (options.has_receivers(), options.wal, options.own_disk) {
         (false, ..) => "none: batches read the source by themselves; the journal is on disk".into(),
         (_, false, _) => format!("off: blocks and journal are in memory only{copies}"),
@@ -168,13 +172,23 @@ fn verdict(options: &Options, outcome: &Outcome) {
     meant("counted twice", options.doubles(), doubled);
 }
 
-pub(crate) fn where_to_look(dir: &Path) {
-    let dir = dir.display();
+pub(crate) fn where_to_look(place: &str) {
     println!("\nLook at what is left:");
-    let inspect = "cargo run --release -p headwater-fsck --bin wal-inspect --";
+    let features = store::feature(place).map_or_else(String::new, |feature| format!("--features {feature} "));
+    let inspect = format!("cargo run --release -p headwater-fsck {features}--bin wal-inspect --");
+    // The options of a URL may be secrets.
+    let options = if store::shown(place) == place { "" } else { "?OPTIONS" };
+    let dir = format!("{}{options}", store::shown(place));
     println!("  {inspect} journal {dir}");
     println!("  {inspect} checkpoints {dir}");
     println!("  {inspect} check {dir}");
+}
+
+/// Only what is left behind is worth a word.
+pub(crate) fn removed(url: &str, removed: Result<()>) {
+    if let Err(error) = removed {
+        eprintln!("not all of it could be removed: {}: {error}", store::shown(url));
+    }
 }
 
 fn row(name: &str, what: &str) {

@@ -2,8 +2,8 @@
 
 use crate::options::{Fault, Kill, Options, Promised, SinkKind, SourceKind};
 use crate::run::{self, Outcome};
-use crate::show::{Progress, digits};
-use crate::{Result, options};
+use crate::show::{self, Progress, digits};
+use crate::{Result, options, store};
 
 /// A row: which guarantee, what it says, and how it is chosen.
 struct Row {
@@ -81,8 +81,14 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         "{:5} {:11} {:4} {:7} {:6} {:7} {:>15} {:>15}  what is lost or doubled, as promised",
         "", "source", "log", "at", "copies", "killed", "lost", "doubled"
     );
-    let mut failed = 0;
+    let (mut failed, mut shown) = (0, 0);
     for row in ROWS {
+        let mut lies = Options::default();
+        (row.choose)(&mut lies);
+        if options.store.is_some() && lies.may_lose_blocks() {
+            continue;
+        }
+        shown += 1;
         let mut outcome = Outcome::default();
         let mut chosen = options.clone();
         for attempt in 0..TRIES {
@@ -94,7 +100,12 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             };
             (row.choose)(&mut chosen);
             let dir = tempfile::tempdir()?;
+            let folder = options.store.as_deref().map(store::Folder::new).transpose()?;
+            chosen.store = folder.as_ref().map(|folder| folder.proven.clone());
             outcome = run::run(&chosen, dir.path(), &mut Progress::none())?;
+            if let Some(folder) = folder {
+                show::removed(&folder.url, folder.remove());
+            }
             if row.is_shown(&chosen, &outcome) || row.is_broken(&chosen, &outcome) {
                 break;
             }
@@ -105,8 +116,8 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     }
     println!();
     match failed {
-        0 => println!("All {} rows are as promised; seed {}.", ROWS.len(), options.seed),
-        _ => println!("{failed} of {} rows are NOT as promised; seed {}.", ROWS.len(), options.seed),
+        0 => println!("All {shown} rows are as promised; seed {}.", options.seed),
+        _ => println!("{failed} of {shown} rows are NOT as promised; seed {}.", options.seed),
     }
     Ok(failed == 0)
 }

@@ -29,11 +29,13 @@
 //! - [`Options`] are the choices; [`Durability`] is the one that cannot be taken back.
 //! - [`Survey`] is what opening found: the [`Chain`] of segments, where it ends, and what that end means. [`Torn`] is a
 //!   tail that a crash explains, [`Damage`] what no crash explains.
-//! - [`store`] is what a log lies on: [`Local`](store::Local) disk, [`Memory`](store::Memory), or a medium of your own.
+//! - [`store`] is what a log lies on: [`Local`](store::Local) disk, [`Memory`](store::Memory), an object store by its URL
+//!   ([`store::open`]) or handed in, or a medium of your own.
 //! - [`format`](mod@format) states every byte; [`Error`] and [`Kind`] say what a caller can do.
 //!
-//! Features: `zstd` (default) compresses payloads; `serde` lets handles, positions and times travel; `sim` brings the
-//! simulated device, the conformance suite for media, and the stepped log, for tests.
+//! Features: `zstd` (default) compresses payloads; `serde` lets handles, positions and times travel; `object` brings logs on
+//! object stores that are handed in, and `s3`, `gcs` and `azure` those of the clouds by URL; `sim` brings the simulated
+//! device, the conformance suite for media, and the stepped log, for tests.
 
 mod clock;
 mod error;

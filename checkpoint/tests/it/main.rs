@@ -1,6 +1,7 @@
 //! Checkpoints on memory, local disk and the simulated device.
 
 mod background;
+mod bucket;
 mod driver;
 mod every_byte;
 mod falling_back;

@@ -1,11 +1,10 @@
 //! A folder in which each output is a file, published by putting it under a name that was free.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use headwater::checkpoint::journal::OutputId;
 use headwater::checkpoint::sink::Files;
-use headwater::store::Local;
+use headwater::store::Store;
 
 use super::{Output, Published, Records};
 use crate::Result;
@@ -15,8 +14,8 @@ use crate::text::{self, Counts};
 pub(crate) struct Folder(Files);
 
 impl Folder {
-    pub(crate) fn open(dir: &Path) -> Result<Folder> {
-        Ok(Folder(Files::open(Arc::new(Local::open(dir)?))))
+    pub(crate) fn open(store: Arc<dyn Store>) -> Folder {
+        Folder(Files::open(store))
     }
 
     pub(crate) fn publish(&self, id: OutputId, output: &Output) -> Result<Published> {

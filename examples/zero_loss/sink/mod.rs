@@ -3,12 +3,11 @@
 mod database;
 mod files;
 
-use std::path::Path;
-
 use headwater::checkpoint::journal::OutputId;
 
 use crate::Result;
 use crate::options::SinkKind;
+use crate::place::Place;
 use crate::text::Counts;
 use database::Database;
 use files::Folder;
@@ -58,11 +57,13 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    /// The sink of a run in this directory.
-    pub(crate) fn open(kind: SinkKind, dir: &Path) -> Result<Sink> {
+    /// The sink of a run at this place.
+    pub(crate) fn open(kind: SinkKind, place: &Place) -> Result<Sink> {
         Ok(match kind {
-            SinkKind::Files => Sink::Files(Folder::open(&dir.join("results"))?),
-            kind => Sink::Database(Database::open(&dir.join("results.sqlite"), kind == SinkKind::Keyed)?),
+            SinkKind::Files => Sink::Files(Folder::open(place.root(true).folder("results")?)),
+            kind => {
+                Sink::Database(Database::open(&place.dir().join("results.sqlite"), kind == SinkKind::Keyed)?)
+            }
         })
     }
 

@@ -13,6 +13,10 @@ impl<T> Mutex<T> {
         Mutex(sync::Mutex::new(value))
     }
 
+    pub fn into_inner(self) -> T {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn lock(&self) -> MutexGuard<'_, T> {
         MutexGuard { mutex: self, held: Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)) }
     }

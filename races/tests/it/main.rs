@@ -108,6 +108,9 @@ impl Clock for Still {
     }
 }
 
+/// A group on objects lingers for less than what counts as long where time creeps: that wait must be able to run out.
+const LINGER: Duration = Duration::from_millis(1);
+
 /// So long is a record: a few of them fill a segment.
 const RECORD: usize = 1000;
 
@@ -125,6 +128,7 @@ fn options() -> Options {
         .group_bytes_max(2500)
         .queue_bytes_max(4000)
         .in_flight_bytes_max(16 << 10)
+        .linger(LINGER)
 }
 
 fn start(store: impl Store + 'static) -> Log {

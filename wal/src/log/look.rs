@@ -20,6 +20,7 @@ use crate::format::header::{HEADER_BYTES, Header, HeaderFault};
 use crate::format::judge::{self, Candidate, Fate};
 use crate::format::name::{self, CLAIMS, QUARANTINE, SUMMARIES};
 use crate::format::outline::{Beyond, Outline};
+use crate::format::scan::Fault;
 use crate::format::summary::Summary;
 use crate::format::{Identity, Position};
 use crate::store::{Name, Store, What};
@@ -72,6 +73,10 @@ pub(crate) fn look_near(store: &dyn Store, at_least: Position, depth: Depth) -> 
             }
             other => other?,
         };
+        if was_left_out(store, &survey)? {
+            before = None;
+            continue;
+        }
         let same_end = before.as_ref().is_some_and(|before| before.end == survey.end);
         if store.append().is_some() && (same_end || survey.damage_count == 0) {
             return Ok(survey);
@@ -90,6 +95,23 @@ fn restless(store: &dyn Store) -> Error {
         Kind::Unavailable,
         format!("files of the log keep going while it is looked at; try again place={}", store.place()),
     )
+}
+
+/// Whether something is there after all that the listing did not show. Some stores list what was put a moment ago later
+/// than they read it, so who is about to say that a segment is missing asks for it by its name; and for the one behind the
+/// end, which may say that the log begins later.
+fn was_left_out(store: &dyn Store, survey: &Survey) -> Result<bool> {
+    let missing = survey.damages().iter().filter(|damage| damage.what == Fault::Missing);
+    let missing: Vec<Position> = missing.map(|damage| damage.range.start).collect();
+    let behind = (!missing.is_empty()).then_some(survey.end());
+    for place in missing.into_iter().chain(behind) {
+        match store.read(&segment_name(place), 0..1) {
+            Ok(_) => return Ok(true),
+            Err(gone) if gone.kind() == Kind::NotThere => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 /// A file with a segment's name.

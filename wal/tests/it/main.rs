@@ -6,6 +6,7 @@ mod fetching;
 mod floors;
 mod format;
 mod histories;
+mod incidents;
 mod log;
 mod object;
 mod real;

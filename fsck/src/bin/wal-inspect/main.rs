@@ -22,8 +22,10 @@ use clap::{Parser, Subcommand};
 use failure::{Answer, Failure, USAGE};
 
 const HELP_AFTER: &str = "\
-PATH is the folder of a log or of checkpoints, or a root that has `journal`, `received` and `checkpoints` in it, or a
-file: URL. Nothing is ever changed, created or locked, and a writer may be at work.
+PATH is the folder of a log or of checkpoints, or a root that has `journal`, `received` and `checkpoints` in it: a path,
+or a URL (file:///DIR, and built with the features s3, gcs and azure s3://BUCKET/PREFIX, gs://BUCKET/PREFIX and
+az://CONTAINER/PREFIX, with options as ?key=value&key=value or from the environment). Nothing is ever changed, created
+or locked, and a writer may be at work.
 
 Exit codes:
   0   all is well (a torn tail after a crash is)

@@ -10,14 +10,24 @@ use headwater_checkpoint::Object;
 use headwater_checkpoint::resume::Root;
 use headwater_fsck::checkpoints;
 use headwater_wal::format::name::parse_segment;
-use headwater_wal::store::Store;
+use headwater_wal::store::{self, Store};
 use headwater_wal::{Error, Kind};
 
 use crate::failure::Failure;
 
-/// The store at a folder or a `file:` URL.
+/// What was typed.
+enum Place {
+    Folder(PathBuf),
+    /// On an object store.
+    Url(String),
+}
+
+/// The store at a folder or a URL.
 pub(crate) fn open(text: &OsStr) -> Result<Arc<dyn Store>, Failure> {
-    let path = path(text)?;
+    let path = match place(text)? {
+        Place::Folder(path) => path,
+        Place::Url(url) => return store::open(&url).map_err(not_built),
+    };
     let shown = path.display();
     match fs::metadata(&path) {
         Ok(found) if found.is_dir() => local(path),
@@ -42,25 +52,43 @@ pub(crate) fn open_checkpoints(text: &OsStr) -> Result<Arc<dyn Store>, Failure> 
 }
 
 /// A root, and the store of the root itself.
-#[cfg(unix)]
 pub(crate) fn open_root(text: &OsStr) -> Result<(Root, Arc<dyn Store>), Failure> {
-    Ok((Root::local(path(text)?), open(text)?))
-}
-
-#[cfg(not(unix))]
-pub(crate) fn open_root(text: &OsStr) -> Result<(Root, Arc<dyn Store>), Failure> {
-    let store = open(text)?;
-    let path = path(text)?;
-    let open = move |folder: &headwater_wal::store::Name| {
-        local(path.join(folder.as_str()))
-            .map_err(|failure| Error::new(Kind::Unsupported, failure.to_string()))
-    };
-    Ok((Root::new(open), store))
+    Ok((root(text)?, open(text)?))
 }
 
 /// The store at a folder below.
 pub(crate) fn open_below(text: &OsStr, folder: &str) -> Result<Arc<dyn Store>, Failure> {
-    local(path(text)?.join(folder))
+    root(text)?.folder(folder).map_err(not_built)
+}
+
+#[cfg(unix)]
+fn root(text: &OsStr) -> Result<Root, Failure> {
+    Ok(match place(text)? {
+        Place::Folder(path) => Root::local(path),
+        Place::Url(url) => Root::at(url),
+    })
+}
+
+#[cfg(not(unix))]
+fn root(text: &OsStr) -> Result<Root, Failure> {
+    Ok(match place(text)? {
+        Place::Folder(path) => Root::new(move |folder| {
+            local(path.join(folder.as_str()))
+                .map_err(|failure| Error::new(Kind::Unsupported, failure.to_string()))
+        }),
+        Place::Url(url) => Root::at(url),
+    })
+}
+
+/// The store that this build does not have comes with a command that builds it.
+fn not_built(error: Error) -> Failure {
+    match error.kind() {
+        Kind::Unsupported if error.to_string().contains("built without") => Failure::Usage(format!(
+            "{error}; `cargo install headwater-fsck --features s3,gcs,azure` builds all of them"
+        )),
+        Kind::Invalid | Kind::Unsupported => Failure::Usage(error.to_string()),
+        _ => Failure::Log(error),
+    }
 }
 
 #[cfg(unix)]
@@ -100,33 +128,27 @@ fn is_of_checkpoints(path: &std::path::Path) -> bool {
     name.is_some_and(|name| Object::parse(name).is_some())
 }
 
-fn path(text: &OsStr) -> Result<PathBuf, Failure> {
+fn place(text: &OsStr) -> Result<Place, Failure> {
     // A path that is no UTF-8 is no URL.
-    let Some(url) = text.to_str() else { return Ok(text.into()) };
+    let Some(url) = text.to_str() else { return Ok(Place::Folder(text.into())) };
     let Some((scheme, rest)) = url.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
-        return Ok(text.into());
+        return Ok(Place::Folder(text.into()));
     };
-    let not_yet = |what: &str| {
-        let message = format!("this build has no {what} yet; it opens folders and file: URLs: url={url}");
-        Err(Failure::Usage(message))
-    };
-    match scheme {
-        "file" => file_url(rest).ok_or_else(|| {
+    match &*scheme.to_ascii_lowercase() {
+        "file" => file_url(rest).map(Place::Folder).ok_or_else(|| {
             let message =
                 format!("a file: URL looks like file:///var/log or file:here, without options: url={url}");
             Failure::Usage(message)
         }),
-        "s3" | "s3a" => not_yet("S3"),
-        "gs" | "gcs" => not_yet("Google Cloud Storage"),
-        "az" | "azure" | "abfs" | "abfss" | "adl" | "wasb" | "wasbs" => not_yet("Azure"),
-        "hdfs" | "webhdfs" => not_yet("HDFS"),
+        "s3" | "s3a" | "gs" | "az" | "azure" | "adl" | "abfs" | "abfss" => Ok(Place::Url(url.into())),
         "memory" | "sim" => Err(Failure::Usage(format!("this is the memory of another process: url={url}"))),
         // A folder may well be called so.
-        _ if fs::metadata(url).is_ok() => Ok(url.into()),
-        _ => Err(Failure::Usage(format!(
-            "{scheme}: is no scheme that is known; this build opens folders and file: URLs (a folder of that name is \
-             ./{url})"
-        ))),
+        _ if fs::metadata(url).is_ok() => Ok(Place::Folder(url.into())),
+        // What it is not says it best.
+        _ => match store::open(url) {
+            Err(error) => Err(Failure::Usage(format!("{error} (a folder of that name is ./{url})"))),
+            Ok(_) => Ok(Place::Url(url.into())),
+        },
     }
 }
 
@@ -197,13 +219,23 @@ mod tests {
     }
 
     #[test]
-    fn what_this_build_cannot_open_is_named() {
-        for (url, says) in
-            [("s3://b/x", "no S3 yet"), ("hdfs://h/x", "no HDFS yet"), ("ftp:x", "no scheme that is known")]
-        {
-            let failure = path(url.as_ref()).unwrap_err();
-            assert!(failure.to_string().contains(says), "{failure}");
+    fn what_cannot_be_opened_is_named() {
+        let refused = |url: &str| open(url.as_ref()).unwrap_err().to_string();
+        for (url, says) in [
+            ("hdfs://h/x", "no store for hdfs:"),
+            ("ftp:x", "not a scheme that is known"),
+            ("memory:", "the memory of another process"),
+            (
+                "s3://b/x?regoin=x&secret_access_key=hunter22",
+                if cfg!(feature = "s3") { "region" } else { "--features s3" },
+            ),
+            ("gs://b/x", if cfg!(feature = "gcs") { "" } else { "--features s3,gcs" }),
+        ] {
+            if !says.is_empty() {
+                let said = refused(url);
+                assert!(said.contains(says) && !said.contains("hunter22"), "{said}");
+            }
         }
-        assert_eq!(path("c:/x".as_ref()).unwrap(), PathBuf::from("c:/x"));
+        assert!(matches!(place("c:/x".as_ref()), Ok(Place::Folder(path)) if path == PathBuf::from("c:/x")));
     }
 }

@@ -1,6 +1,7 @@
 //! The stores that are built by URL.
 
 use std::env;
+use std::ffi::OsString;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +12,10 @@ use object_store::{ObjectStore, RetryConfig};
 use super::client::Client;
 use super::patience::Patience;
 use super::secrets::Secrets;
+use super::seen::plain;
 use super::watch::Watching;
 use super::{Bucket, Origin};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::store::Survives;
 use crate::store::url::{Url, invalid, not_an_option};
 
@@ -198,87 +200,98 @@ fn open<C: Cloud>(url: &Url) -> Result<Bucket> {
     if url.authority.is_empty() {
         return Err(invalid(format!("there is no bucket in the URL; write {}//BUCKET/PREFIX", C::SCHEME)));
     }
-    let mut secrets = Secrets::default();
-    let mut settings: Vec<(String, String)> = env::vars_os()
-        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(key, _)| key.starts_with(C::ENVIRONMENT))
-        .map(|(key, value)| (key.to_ascii_lowercase(), value))
-        .collect();
-    let mut origin = Origin::default();
-    let mut patience = Patience::default();
+    let mut settings = Settings::of_environment(C::ENVIRONMENT);
+    let (mut origin, mut patience) = (Origin::default(), Patience::default());
     let mut builder = C::from_env();
     for (option, value) in &url.options {
         if let Some(duration) = patience.option(option) {
-            *duration = parse_duration(value).ok_or_else(|| {
-                invalid(format!(
-                    "option {option} wants a duration such as 50ms, 5s, 10m or 1h: value={value:?}"
-                ))
-            })?;
-            continue;
-        }
-        if option == "unproven" {
+            let wants =
+                || format!("option {option} wants a duration such as 50ms, 5s, 10m or 1h: value={value:?}");
+            *duration = parse_duration(value).ok_or_else(|| invalid(wants()))?;
+        } else if option == "unproven" {
             if value != "accept" {
                 return Err(invalid("option unproven has one value: accept"));
             }
             origin.unproven = true;
-            continue;
+        } else {
+            builder = builder.set(key_of::<C>(option)?, value);
+            settings.0.push((option.clone(), value.clone()));
         }
-        if matches!(option.rsplit('_').next(), Some("bucket"))
-            || option.ends_with("bucket_name")
-            || option.ends_with("container_name")
-        {
-            return Err(invalid(format!(
-                "the bucket stands in the URL before its path, not in an option: option={option}"
-            )));
-        }
-        let Ok(key) = C::Key::from_str(option) else {
-            let known: Vec<&str> = OURS.iter().chain(&OF_CLIENTS).chain(C::OPTIONS).copied().collect();
-            return Err(not_an_option(option, C::SCHEME, &known));
-        };
-        builder = builder.set(key, value);
-        settings.push((option.clone(), value.clone()));
     }
-    for (option, value) in &settings {
-        secrets.note(option, value);
-    }
-    let is_set = |end: &str| settings.iter().any(|(key, _)| key.ends_with(end));
-    let endpoints = settings.iter().filter(|(key, _)| key.contains("endpoint") || key.ends_with("base_url"));
-    let unencrypted =
-        endpoints.filter(|(key, _)| !key.contains("metadata")).any(|(_, value)| value.starts_with("http://"));
-    if unencrypted && !is_set("allow_http") {
+    if settings.is_unencrypted() {
         return Err(invalid("the endpoint is not encrypted; add `allow_http=true` if that is meant"));
     }
-    // Ours is by the size of what is sent; theirs is for the whole request, however large.
-    if !settings
-        .iter()
-        .any(|(key, _)| key == "timeout" || key == &format!("{}timeout", C::ENVIRONMENT.to_ascii_lowercase()))
-    {
-        if let Ok(key) = C::Key::from_str("timeout") {
-            builder = builder.set(key, "1day");
+    // Ours goes by the size of what is moved; theirs is for a whole request, however large. And a connection that does not
+    // come about has to show before a try ends, so that the try is known not to have landed.
+    let connecting = format!("{}ms", (patience.attempt / 2).as_millis().max(1));
+    for (option, value) in [("timeout", "1day"), ("connect_timeout", &*connecting)] {
+        if let (false, Ok(key)) = (settings.has(C::ENVIRONMENT, option), C::Key::from_str(option)) {
+            builder = builder.set(key, value);
         }
     }
     // Directory buckets list in no order, and not from the middle.
-    let unordered = url.authority.ends_with("--x-s3") || is_set("s3_express");
+    let pages = !url.authority.ends_with("--x-s3") && !settings.has(C::ENVIRONMENT, "s3_express");
     let builder = builder.to(format!("{}://{}", url.scheme, url.authority)).plain();
-    let place = url.place();
+    let (secrets, place) = (settings.secrets(), url.place());
     let connect = move || {
-        let store = builder.clone().build_store().map_err(|error| {
-            Error::new(
-                Kind::Invalid,
-                secrets.hide(&format!(
-                    "the store cannot be opened so; {}: place={place}",
-                    super::seen::plain(&error)
-                )),
-            )
-        })?;
-        let store = Arc::new(store);
-        let pages = (!unordered).then(|| store.clone() as Arc<dyn PaginatedListStore>);
+        let failed = |error| {
+            let message = format!("the store cannot be opened so; {}: place={place}", plain(&error));
+            invalid(secrets.hide(&message))
+        };
+        let store = Arc::new(builder.clone().build_store().map_err(failed)?);
+        let pages = pages.then(|| store.clone() as Arc<dyn PaginatedListStore>);
         let (secrets, place) = (secrets.clone(), place.clone());
         Ok(Client { store, pages, watched: true, patience: patience.clone(), secrets, place })
     };
     let client = connect()?;
     origin.connect = Some(Arc::new(connect));
     Bucket::of(client, url.prefix(), Survives::Machine, origin)
+}
+
+/// What the crate beneath knows an option as.
+fn key_of<C: Cloud>(option: &str) -> Result<C::Key> {
+    if ["bucket", "bucket_name", "container_name"].iter().any(|end| option.ends_with(end)) {
+        let message =
+            format!("the bucket stands in the URL before its path, not in an option: option={option}");
+        return Err(invalid(message));
+    }
+    C::Key::from_str(option).map_err(|_| {
+        let known: Vec<&str> = OURS.iter().chain(&OF_CLIENTS).chain(C::OPTIONS).copied().collect();
+        not_an_option(option, C::SCHEME, &known)
+    })
+}
+
+/// What a store is told, by the environment and then by the URL.
+struct Settings(Vec<(String, String)>);
+
+impl Settings {
+    fn of_environment(prefix: &str) -> Self {
+        let text =
+            |(key, value): (OsString, OsString)| Some((key.into_string().ok()?, value.into_string().ok()?));
+        let ours = env::vars_os().filter_map(text).filter(|(key, _)| key.starts_with(prefix));
+        Settings(ours.map(|(key, value)| (key.to_ascii_lowercase(), value)).collect())
+    }
+
+    /// Whether an option is set, under its short name or its full one.
+    fn has(&self, prefix: &str, option: &str) -> bool {
+        let full = format!("{}{option}", prefix.to_ascii_lowercase());
+        self.0.iter().any(|(key, _)| *key == option || *key == full)
+    }
+
+    fn is_unencrypted(&self) -> bool {
+        let is_endpoint = |key: &str| {
+            (key.contains("endpoint") || key.ends_with("base_url"))
+                && !["metadata", "msi", "identity"].iter().any(|of| key.contains(of))
+        };
+        let allowed = self.0.iter().any(|(key, _)| key.ends_with("allow_http"));
+        !allowed && self.0.iter().any(|(key, value)| is_endpoint(key) && value.starts_with("http://"))
+    }
+
+    fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        self.0.iter().for_each(|(option, value)| secrets.note(option, value));
+        secrets
+    }
 }
 
 impl Patience {

@@ -14,8 +14,11 @@
 //! | 400 of a body that was cut or changed on its way | tried again, has not landed | tried again | tried again |
 //! | 501, "not supported" | refused | refused | refused |
 //! | 408, other 5xx | tried again, may have landed | tried again | tried again |
-//! | no connection, or it failed before the request was sent | tried again, has not landed | tried again | tried again |
+//! | no connection | tried again, has not landed | tried again | tried again |
 //! | no answer, a lost connection, anything not recognised | tried again, may have landed | tried again | tried again |
+//!
+//! What was said before the request was sent, by whoever gives out credentials, is about them: a 404 there must not pass
+//! for an object that is not there.
 
 use super::seen::{Said, Seen, Transport};
 
@@ -54,6 +57,8 @@ const NOT_SENT: Verdict = Verdict::Passing(Landed::No);
 const IN_DOUBT: Verdict = Verdict::Passing(Landed::Maybe);
 
 const CREDENTIALS: &str = "the store does not know these credentials; check the access key and its secret";
+const NO_CREDENTIALS: &str =
+    "no credentials can be had; give keys as options or environment variables, or this machine a role";
 const EXPIRED: &str = "the credentials have expired; renew them";
 const CLOCK: &str = "this machine's clock is too far from the store's; set it";
 const PERMISSION: &str =
@@ -71,12 +76,14 @@ const NOTHING_HERE: &str = "the store finds nothing under this address; check en
 
 /// Judges one failed try.
 pub(super) fn judge(call: Call, seen: &Seen) -> Verdict {
+    if seen.sent == Some(false) {
+        return of_credentials(&seen.said);
+    }
     let put = call == Call::Put;
     match &seen.said {
         Said::Status { status, code, document } => of_status(call, *status, code, *document),
         Said::Transport(Transport::Certificate) => Verdict::Refused(CERTIFICATE),
         Said::Transport(Transport::NoConnection) => NOT_SENT,
-        Said::Transport(_) if seen.sent == Some(false) => NOT_SENT,
         Said::Transport(_) => IN_DOUBT,
         Said::Redirect => Verdict::Refused(REGION),
         Said::Exists if put => Verdict::Taken,
@@ -86,8 +93,20 @@ pub(super) fn judge(call: Call, seen: &Seen) -> Verdict {
         Said::Credentials => Verdict::Refused(CREDENTIALS),
         Said::Unsupported => Verdict::Refused(UNSUPPORTED),
         Said::Name => Verdict::Refused(NAME),
-        Said::Exists | Said::Nothing if seen.sent == Some(false) => NOT_SENT,
         Said::Exists | Said::Nothing => IN_DOUBT,
+    }
+}
+
+/// What was said before the request was sent, by whoever gives out credentials: nothing of it is about the object.
+fn of_credentials(said: &Said) -> Verdict {
+    match said {
+        Said::Status { status: 408 | 429, .. } => NOT_SENT,
+        Said::Status { status: 400..=499, .. } | Said::Permission | Said::Credentials | Said::NotFound => {
+            Verdict::Refused(NO_CREDENTIALS)
+        }
+        Said::Unsupported => Verdict::Refused(UNSUPPORTED),
+        Said::Name => Verdict::Refused(NAME),
+        _ => NOT_SENT,
     }
 }
 
@@ -248,12 +267,27 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_sent_has_not_landed() {
-        for transport in [Transport::NoAnswer, Transport::Lost] {
-            let seen = Seen { said: Said::Transport(transport), sent: Some(false), ..Seen::default() };
-            assert_eq!(judge(Call::Put, &seen), NOT_SENT);
+    fn what_is_said_before_the_request_was_sent_says_nothing_of_the_object() {
+        let before = |seen: Seen| Seen { sent: Some(false), ..seen };
+        for call in [Call::Put, Call::Read, Call::List] {
+            for code in [404, 403, 409, 412, 416] {
+                assert_eq!(
+                    judge(call, &before(status(code, ""))),
+                    Verdict::Refused(NO_CREDENTIALS),
+                    "{code}"
+                );
+            }
+            for code in [429, 408, 500, 503, 304] {
+                assert_eq!(judge(call, &before(status(code, ""))), NOT_SENT, "{code}");
+            }
+            for said in [
+                Said::Transport(Transport::NoAnswer),
+                Said::Transport(Transport::Lost),
+                Said::Nothing,
+                Said::Exists,
+            ] {
+                assert_eq!(judge(call, &before(Seen { said, ..Seen::default() })), NOT_SENT);
+            }
         }
-        let seen = Seen { sent: Some(false), ..Seen::default() };
-        assert_eq!(judge(Call::Put, &seen), NOT_SENT);
     }
 }

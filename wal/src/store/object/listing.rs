@@ -89,6 +89,10 @@ impl Listing {
                 (self.order, self.asked) = (Order::default(), Some(self.folder.ask(None)));
                 continue;
             }
+            while let Some(waits_for) = self.order.waits_for().map(str::to_owned).filter(|_| more) {
+                let there = self.folder.has_folder(&waits_for).wait().ok_or_else(ended)??;
+                self.order.tell(&waits_for, there);
+            }
             let page = if more { self.order.settled() } else { self.order.rest() };
             if !page.is_empty() {
                 return Ok(Some(page));
@@ -121,6 +125,13 @@ impl Folder {
         })
     }
 
+    /// Whether anything lies in a folder of this one.
+    fn has_folder(&self, name: &str) -> Begun<Result<bool>> {
+        let inside =
+            Folder { path: self.path.clone().join(name), after: None, page_entries: Some(1), ..self.clone() };
+        self.pool.begin(async move { Ok(!inside.ask_page(None).await?.entries.is_empty()) })
+    }
+
     async fn ask_page(&self, token: Option<String>) -> Result<Answer> {
         let pages = self.client.pages.clone().expect("it was looked for");
         let prefix = self.prefix();
@@ -135,7 +146,6 @@ impl Folder {
                     page_token: token.clone(),
                     max_keys: self.page_entries,
                     extensions: trace.extensions(),
-                    ..PaginatedListOptions::default()
                 };
                 let (pages, prefix) = (Arc::clone(&pages), prefix.clone());
                 async move {

@@ -4,9 +4,12 @@
 //! `a/1`, and the folder `a` comes before both. So what is listed is held back while a folder that belongs before it may
 //! still come: for `00000000000000000007.wal` that is until the next key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::{Entry, What};
+
+/// More is not held back without asking whether there is what it is held back for.
+const HELD_MAX: usize = 4096;
 
 /// What was listed and not yet given out.
 #[derive(Debug, Default)]
@@ -16,6 +19,8 @@ pub(super) struct Order {
     key: String,
     /// The last name that was given out.
     given: Option<String>,
+    /// Folders that were asked for apart, so nothing waits for them.
+    known: BTreeSet<String>,
 }
 
 /// A key came that belongs before one that had come earlier.
@@ -33,7 +38,10 @@ impl Order {
             return Err(OutOfOrder);
         }
         self.key = key;
-        self.hold(entry);
+        // One that was asked for apart has been given out by now.
+        if entry.what != What::Folder || !self.known.contains(&entry.name) {
+            self.hold(entry);
+        }
         Ok(())
     }
 
@@ -48,9 +56,24 @@ impl Order {
 
     /// What nothing that is still to come belongs before.
     pub(super) fn settled(&mut self) -> Vec<Entry> {
-        let later = self.held.split_off(&least_to_come(&self.key));
+        let least = self.least_to_come().to_owned();
+        let later = self.held.split_off(&least);
         let settled = std::mem::replace(&mut self.held, later);
         self.give(settled)
+    }
+
+    /// The folder for which more is held back than there should be: names that have all the same beginning and a dash or a
+    /// dot behind it. Whoever asks the store for it tells what came of it.
+    pub(super) fn waits_for(&self) -> Option<&str> {
+        self.folder_to_come().filter(|_| self.held.len() > HELD_MAX)
+    }
+
+    /// Whether the folder is there for which much is held back.
+    pub(super) fn tell(&mut self, folder: &str, there: bool) {
+        if there {
+            self.hold(Entry { name: folder.to_owned(), what: What::Folder });
+        }
+        self.known.insert(folder.to_owned());
     }
 
     /// All the rest.
@@ -64,20 +87,24 @@ impl Order {
         self.given.is_some()
     }
 
+    /// The least name that may follow the last key: of a folder that sorts behind it for its slash, or the key's own.
+    fn least_to_come(&self) -> &str {
+        self.folder_to_come().unwrap_or(self.key.trim_end_matches('/'))
+    }
+
+    fn folder_to_come(&self) -> Option<&str> {
+        let name = self.key.trim_end_matches('/');
+        let ends = name.bytes().enumerate().filter(|&(at, byte)| at > 0 && byte < b'/');
+        let mut folders = ends.filter_map(|(at, _)| name.get(..at));
+        folders.find(|folder| !self.known.contains(*folder))
+    }
+
     fn give(&mut self, entries: BTreeMap<String, What>) -> Vec<Entry> {
         if let Some((last, _)) = entries.last_key_value() {
             self.given = Some(last.clone());
         }
         entries.into_iter().map(|(name, what)| Entry { name, what }).collect()
     }
-}
-
-/// The least name that may follow a key: of a folder that sorts behind it for its slash, or the key's own.
-fn least_to_come(key: &str) -> String {
-    let name = key.trim_end_matches('/');
-    let before_slash = |&(at, byte): &(usize, u8)| at > 0 && byte < b'/' && name.is_char_boundary(at);
-    let least = name.bytes().enumerate().find(before_slash).map_or(name.len(), |(at, _)| at);
-    name[..least].to_owned()
 }
 
 #[cfg(test)]
@@ -112,6 +139,31 @@ mod tests {
         let pages = listed(&["00000000000000000000.wal", "00000000000000000512.wal", "epoch/"]).unwrap();
         assert_eq!(pages[1], ["00000000000000000000.wal"]);
         assert_eq!(pages[2], ["00000000000000000512.wal"]);
+    }
+
+    #[test]
+    fn names_with_one_beginning_are_not_held_back_for_ever() {
+        for there in [false, true] {
+            let mut order = Order::default();
+            let mut names: Vec<String> = Vec::new();
+            let mut asked = Vec::new();
+            for number in 0..3 * HELD_MAX {
+                order.take(Entry { name: format!("a-b-{number:08}"), what: What::File(1) }).unwrap();
+                while let Some(folder) = order.waits_for().map(str::to_owned) {
+                    order.tell(&folder, there);
+                    asked.push(folder);
+                }
+                names.extend(order.settled().into_iter().map(|entry| entry.name));
+                assert!(order.held.len() <= HELD_MAX);
+            }
+            for late in ["a-b", "a"] {
+                order.take(Entry { name: late.into(), what: What::Folder }).unwrap();
+            }
+            names.extend(order.rest().into_iter().map(|entry| entry.name));
+            assert_eq!(asked, ["a", "a-b"]);
+            assert!(names.is_sorted_by(|left, right| left < right));
+            assert_eq!(names.len(), 3 * HELD_MAX + if there { 2 } else { 0 });
+        }
     }
 
     #[test]

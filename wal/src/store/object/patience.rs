@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 pub struct Patience {
     /// How long one try waits for its answer, besides what its bytes take at [`bytes_per_second`](Self::bytes_per_second).
     pub attempt: Duration,
-    /// After how long no further try is made. The first one always gets its whole time.
+    /// After how long no further try is begun. Each one gets its whole time.
     pub deadline: Duration,
     /// The greatest first pause between two tries.
     pub pause: Duration,
@@ -55,10 +55,10 @@ impl<'a> Tries<'a> {
         Tries { patience, clock: SystemClock::default(), made: 1 }
     }
 
-    /// How long the try that is about to be made may take.
+    /// How long the try that is about to be made may take. The last one is not cut short by the deadline: an answer that
+    /// is not waited for leaves a doubt that need not be.
     pub(super) fn time_for(&self, bytes: u64) -> Duration {
-        let whole = self.patience.for_bytes(bytes);
-        if self.made == 1 { whole } else { whole.min(self.left()) }
+        self.patience.for_bytes(bytes)
     }
 
     /// Pauses before the next try; `false` if there is no time left for one.

@@ -70,7 +70,8 @@ impl Seen {
     /// What an error says by itself.
     pub(super) fn of(error: &Error) -> Self {
         let text = deepest(error);
-        let said = of_text(&text).or_else(|| of_transport(&text)).unwrap_or(match error {
+        let status = of_text(&text).filter(|said| is_about_the_object(said, error));
+        let said = status.or_else(|| of_transport(&text)).unwrap_or(match error {
             Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotModified { .. } => {
                 Said::Exists
             }
@@ -84,6 +85,28 @@ impl Seen {
             _ => Said::Nothing,
         });
         Seen { said, sent: None, retried: text.contains(RETRIED), text: plain(error) }
+    }
+}
+
+/// Whether a status that is found in the words of an error is an answer to the request itself. What a server for
+/// credentials says is passed on in the same words, but never as more than "generic": of those only what is plainly a
+/// store's word about a bucket or about two requests at once counts.
+fn is_about_the_object(said: &Said, error: &Error) -> bool {
+    match said {
+        Said::Status { status: 304 | 404 | 409 | 412, code, .. }
+            if matches!(error, Error::Generic { .. }) =>
+        {
+            matches!(
+                &**code,
+                "NoSuchBucket"
+                    | "BucketNotFound"
+                    | "ContainerNotFound"
+                    | "ContainerBeingDeleted"
+                    | "ConditionalRequestConflict"
+                    | "OperationAborted"
+            )
+        }
+        _ => true,
     }
 }
 
@@ -169,6 +192,9 @@ pub(super) fn plain(error: &(dyn StdError + 'static)) -> String {
 /// What was said, in words.
 pub(super) fn in_words(said: &Said) -> String {
     match said {
+        Said::Status { status, document: true, .. } => {
+            format!("the answer was {status}, in words that are not a store's: is there a proxy before it?")
+        }
         Said::Status { status, code, .. } if code.is_empty() => format!("the store answered {status}"),
         Said::Status { status, code, .. } => format!("the store answered {status} {code}"),
         Said::Redirect => "the store answered with a redirect to nowhere".into(),
@@ -212,9 +238,27 @@ mod tests {
         for (error, said) in [
             (generic(conflict), says(409, "ConditionalRequestConflict", false)),
             (generic("Server returned non-2xx status code: 503 Service Unavailable: "), says(503, "", false)),
+            (generic("Server returned non-2xx status code: 404 Not Found: no role"), Said::Nothing),
+            (generic("Server returned non-2xx status code: 409 Conflict: "), Said::Nothing),
             (
-                generic("Server returned non-2xx status code: 404 Not Found: 404 page not found"),
+                generic("Server returned non-2xx status code: 404 Not Found: <Code>NoSuchBucket</Code>"),
+                says(404, "NoSuchBucket", false),
+            ),
+            (
+                Error::NotFound {
+                    path: "p".into(),
+                    source: "Server returned non-2xx status code: 404 Not Found: 404 page not found".into(),
+                },
                 says(404, "", true),
+            ),
+            (
+                generic("HTTP error: e: client error (Connect): refused"),
+                Said::Transport(Transport::NoConnection),
+            ),
+            (generic("HTTP error: e: closed early"), Said::Transport(Transport::Lost)),
+            (
+                generic("HTTP error: e: client error (Connect): invalid peer certificate: UnknownIssuer"),
+                Said::Transport(Transport::Certificate),
             ),
             (
                 generic("Server returned non-2xx status code: 429 Too: {\"code\":\"SlowDown\"}"),

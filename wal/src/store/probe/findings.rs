@@ -50,6 +50,13 @@ impl Findings {
         self.list.iter().all(|finding| finding.held == Held::Yes)
     }
 
+    /// The first property that did not hold, or else the first that could not be tried.
+    pub fn worst(&self) -> Option<&Finding> {
+        let broken = |finding: &&Finding| matches!(finding.held, Held::No(_));
+        let untried = |finding: &&Finding| matches!(finding.held, Held::Undecided(_));
+        self.list.iter().find(broken).or_else(|| self.list.iter().find(untried))
+    }
+
     /// Each property, in the order in which they were tried.
     pub fn list(&self) -> &[Finding] {
         &self.list
@@ -85,7 +92,11 @@ impl fmt::Display for Findings {
         for finding in &self.list {
             writeln!(f, "  {finding}")?;
         }
-        if self.fit() { write!(f, "a log may lie here") } else { write!(f, "no log may lie here") }
+        f.write_str(match self.worst().map(Finding::held) {
+            None | Some(Held::Yes) => "a log may lie here",
+            Some(Held::No(_)) => "no log may lie here",
+            Some(Held::Undecided(_)) => "whether a log may lie here was not found out; probe again",
+        })
     }
 }
 

@@ -9,8 +9,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use parking_lot::Mutex;
 
@@ -27,6 +27,8 @@ pub(super) enum Fault {
     Hang,
     /// It is done, and there is no answer.
     DoneHang,
+    /// The body of what is read lacks its last byte.
+    Cut,
     /// The name is said to be taken, in these words, and it is not.
     Taken(&'static str),
 }
@@ -70,6 +72,8 @@ struct State {
     faults: VecDeque<Fault>,
     /// Once no other is left.
     always: Option<Fault>,
+    /// Each removal.
+    removal: Option<Fault>,
     condition: Condition,
     requests: usize,
     /// Each answer takes so long.
@@ -87,6 +91,11 @@ impl Faulty {
     /// Every request fails so from now on, or none.
     pub(super) fn always(&self, fault: Option<Fault>) {
         self.state.lock().always = fault;
+    }
+
+    /// Every removal fails so from now on.
+    pub(super) fn removing(&self, fault: Fault) {
+        self.state.lock().removal = Some(fault);
     }
 
     pub(super) fn with(self, condition: Condition) -> Self {
@@ -127,7 +136,7 @@ impl Faulty {
             Fault::Answer(text) => Err(answered(text, path)),
             Fault::Taken(text) => Err(Error::AlreadyExists { path: path.to_string(), source: text.into() }),
             Fault::Hang => std::future::pending().await,
-            Fault::None | Fault::Done(_) | Fault::DoneHang => Ok(fault),
+            Fault::None | Fault::Done(_) | Fault::DoneHang | Fault::Cut => Ok(fault),
         }
     }
 
@@ -194,7 +203,15 @@ impl ObjectStore for Faulty {
         let fault = self.before(path).await?;
         let got = self.inner.get_opts(path, options).await;
         self.after(fault, path).await?;
-        got
+        if fault != Fault::Cut {
+            return got;
+        }
+        let GetResult { payload, meta, range, attributes, extensions } = got?;
+        let got = GetResult { payload, meta: meta.clone(), range: range.clone(), attributes, extensions };
+        let bytes = got.bytes().await?;
+        let cut = stream::iter([Ok(bytes.slice(..bytes.len() - 1))]).boxed();
+        let payload = GetResultPayload::Stream(cut);
+        Ok(GetResult { payload, meta, range, attributes: Default::default(), extensions: Default::default() })
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -205,6 +222,9 @@ impl ObjectStore for Faulty {
                 async move {
                     let path = path?;
                     let fault = this.before(&path).await?;
+                    if let Some(Fault::Answer(text)) = this.state.lock().removal {
+                        return Err(answered(text, &path));
+                    }
                     let removed =
                         this.inner.delete_stream(stream::iter([Ok(path.clone())]).boxed()).next().await;
                     this.after(fault, &path).await?;

@@ -4,7 +4,13 @@ mod bucket;
 mod failing;
 mod faulty;
 mod log;
+#[cfg(any(feature = "gcs", feature = "azure"))]
+mod others;
 mod probing;
+#[cfg(feature = "s3")]
+mod server;
+#[cfg(feature = "s3")]
+mod urls;
 
 use std::sync::Arc;
 

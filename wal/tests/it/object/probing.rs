@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use headwater_wal::store::object::Bucket;
+use headwater_wal::store::object::{Bucket, Patience};
 use headwater_wal::store::probe::{Findings, Held, probe};
 use headwater_wal::store::{Local, Memory, Name, Store, What};
 use headwater_wal::{Kind, Log, Options, Position};
 
-use super::faulty::{Condition, Faulty};
+use super::faulty::{Condition, FORBIDDEN, Fault, Faulty, LOST, SLOW_DOWN};
 use super::in_memory;
 
 fn broken(findings: &Findings) -> Vec<&str> {
@@ -63,6 +63,8 @@ fn a_store_that_ignores_the_condition_is_found_out_and_refused() {
     assert_eq!(refused.kind(), Kind::Unsupported);
     assert!(refused.to_string().contains("unproven=accept"), "{refused}");
     assert!(is_empty(&bucket(&store)), "and no log was begun");
+    let opened = Log::open(Arc::new(bucket(&store).unproven()), Options::default()).unwrap();
+    opened.start(Position::START).unwrap().close().unwrap();
 }
 
 #[test]
@@ -71,6 +73,27 @@ fn a_store_that_checks_the_condition_and_puts_later_is_found_out() {
     let findings = probe(&bucket(&store)).unwrap();
     assert_eq!(broken(&findings), ["of racing puts one wins"], "{findings}");
     assert_eq!(bucket(&store).prove().unwrap_err().kind(), Kind::Unsupported);
+}
+
+#[test]
+fn lost_answers_and_throttling_do_not_condemn_a_store() {
+    let faults = [Fault::None, Fault::Done(LOST), Fault::None, Fault::Answer(SLOW_DOWN), Fault::None];
+    let store = Faulty::default().failing(&faults.repeat(60));
+    let findings = probe(&bucket(&store)).unwrap();
+    assert!(findings.fit(), "{findings}");
+    assert!(is_empty(&bucket(&store)));
+}
+
+#[test]
+fn a_store_on_which_nothing_can_be_removed_is_told_apart_from_one_that_is_away() {
+    for (fault, says) in [(FORBIDDEN, "no log may lie here"), (LOST, "was not found out")] {
+        let store = Faulty::default();
+        store.removing(Fault::Answer(fault));
+        let patience = Patience { deadline: Duration::from_millis(50), ..Patience::default() };
+        let findings = probe(&bucket(&store).patience(patience)).unwrap();
+        assert_eq!(broken(&findings), ["what is removed is gone"], "{findings}");
+        assert!(findings.to_string().contains(says), "{findings}");
+    }
 }
 
 #[test]
@@ -85,6 +108,6 @@ fn a_probe_takes_less_than_two_seconds_where_each_request_takes_5_ms() {
 #[test]
 fn where_a_store_cannot_be_reached_nothing_is_found_out() {
     let store = Faulty::default();
-    store.always(Some(super::faulty::Fault::Answer(super::faulty::FORBIDDEN)));
+    store.always(Some(Fault::Answer(FORBIDDEN)));
     assert_eq!(probe(&bucket(&store)).unwrap_err().kind(), Kind::Invalid);
 }

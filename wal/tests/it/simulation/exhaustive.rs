@@ -221,6 +221,7 @@ pub(crate) fn recover_and_go_on(world: &World) {
     world.look_around();
     let mut writer = world.recover();
     writer.append(500);
+    world.sim.land_all();
     writer.append(100);
     writer.wait_for_all();
     writer.leave();

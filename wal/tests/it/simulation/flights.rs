@@ -1,5 +1,7 @@
 //! What became of groups that were at the device together, as the device's own history tells it.
 
+use std::collections::BTreeMap;
+
 use super::tally::Tally;
 
 /// Groups that were written and are not synced: whose, in which file, from where on.
@@ -16,6 +18,8 @@ struct Flight {
 impl Flights {
     /// Counts what a history came by.
     pub(crate) fn count(mut self, history: &[String], tally: &Tally) {
+        // Of each process, the last name that it has put.
+        let mut highest: BTreeMap<String, String> = BTreeMap::new();
         for line in history {
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["process", process, "dies:", ..] => {
@@ -35,6 +39,17 @@ impl Flights {
                     let (process, file) = (process.to_owned(), file.to_owned());
                     if let Some(offset) = offset {
                         self.step(op == "write", Flight { process, file, offset }, !fault.is_empty(), tally);
+                    }
+                }
+                ["op", _, "process", process, "put", name, _, ref fault @ ..] if name.ends_with(".wal") => {
+                    let highest = highest.entry(process.to_owned()).or_insert_with(String::new);
+                    let earlier = name < highest.as_str();
+                    if earlier && fault.is_empty() {
+                        tally.count("groups that landed before an earlier one");
+                    } else if earlier {
+                        tally.count("groups that failed before one that had landed");
+                    } else if fault.is_empty() {
+                        name.clone_into(highest);
                     }
                 }
                 _ => {}

@@ -96,10 +96,15 @@ fn every_short_life_in_a_bucket_survives_an_end_at_every_operation() {
 
 /// Runs the seeds that are asked for, a number of them or just one; a number of them must meet all this.
 fn each_seed(run: impl Fn(u64, &Tally), met: &[&str]) {
+    each_seed_of(500, run, met);
+}
+
+/// As [`each_seed`], for what takes longer: so many, if nobody asks for others.
+fn each_seed_of(usual: u64, run: impl Fn(u64, &Tally), met: &[&str]) {
     keep_quiet_about_planned_panics();
     let (tally, began) = (Tally::default(), std::time::Instant::now());
     let only: Option<u64> = std::env::var("HEADWATER_SEED").ok().map(|seed| seed.parse().expect("a number"));
-    let (first, many) = (number("HEADWATER_FIRST", 0), number("HEADWATER_SEEDS", 500));
+    let (first, many) = (number("HEADWATER_FIRST", 0), number("HEADWATER_SEEDS", usual));
     for seed in only.map_or(first..first + many, |seed| seed..seed + 1) {
         if std::env::var_os("HEADWATER_TELL").is_some() {
             eprintln!("seed {seed}");
@@ -107,7 +112,7 @@ fn each_seed(run: impl Fn(u64, &Tally), met: &[&str]) {
         run(seed, &tally);
     }
     println!("{:?}\n{tally}", began.elapsed());
-    if only.is_none() && many >= 500 {
+    if only.is_none() && many >= usual {
         tally.must_have_met(met);
     }
 }
@@ -131,6 +136,7 @@ fn every_promise_holds_in_long_lives_full_of_accidents() {
         "device: late remove: landed",
         "device: link: error",
         "device: list: error",
+        "device: list: lagging",
         "device: own: error",
         "device: power cut",
         "device: power cut: file torn",
@@ -147,6 +153,7 @@ fn every_promise_holds_in_long_lives_full_of_accidents() {
         "device: put: late",
         "device: put: panic",
         "device: put: request lost",
+        "device: put: throttled",
         "device: read: error",
         "device: read: rot",
         "device: remove: error",
@@ -175,9 +182,37 @@ fn every_promise_holds_among_two_and_three_writers_that_take_turns() {
         "starts beside others: locked",
         "device: late put: found its name taken",
         "device: late put: landed",
+        "device: list: lagging",
+        "device: list: stale",
+        "device: listing: left out a new name",
+        "device: listing: showed a removed name",
+        "device: put: exists, its own",
+        "device: put: exists, nothing there",
+        "device: put: throttled",
         "row: clean",
     ];
     each_seed(writers::run, &met);
+}
+
+#[test]
+fn every_promise_holds_among_writers_that_sleep_with_several_puts_under_way() {
+    let met = [
+        "lives beside others",
+        "starts beside others: fenced",
+        "device: late put: found its name taken",
+        "device: late put: landed",
+        "device: list: lagging",
+        "device: list: stale",
+        "device: put: exists, its own",
+        "device: put: exists, nothing there",
+        "device: put: outlived its sender",
+        "device: put: throttled",
+        "fate: dead",
+        "fate: retired",
+        "row: clean",
+        "row: torn",
+    ];
+    each_seed_of(150, writers::run_with_lanes, &met);
 }
 
 #[test]
@@ -207,16 +242,49 @@ fn every_promise_holds_while_lanes_bring_groups_to_the_device_at_once() {
         "row: clean",
         "row: torn",
     ];
-    each_seed(overlap::run, &met);
+    each_seed(|seed, tally| overlap::run(true, seed, tally), &met);
+}
+
+#[test]
+fn every_promise_holds_while_lanes_bring_groups_to_a_bucket_at_once() {
+    let met = [
+        "crash points",
+        "full disks",
+        "groups that failed before one that had landed",
+        "groups that landed before an earlier one",
+        "writers replaced with groups at the device",
+        "device: late put: found its name taken",
+        "device: late put: landed",
+        "device: put: answer lost",
+        "device: put: crash",
+        "device: put: error",
+        "device: put: exists, its own",
+        "device: put: exists, nothing there",
+        "device: put: full",
+        "device: put: outlived its sender",
+        "device: put: panic",
+        "device: put: request lost",
+        "device: put: throttled",
+        "fate: dead",
+        "fate: retired",
+        "fate: torn",
+        "row: clean",
+        "row: torn",
+    ];
+    each_seed_of(150, |seed, tally| overlap::run(false, seed, tally), &met);
+}
+
+fn every_order(growing: bool, met: &[&str]) {
+    keep_quiet_about_planned_panics();
+    let (tally, began) = (Tally::default(), std::time::Instant::now());
+    orders::run(growing, &tally);
+    println!("{:?}\n{tally}", began.elapsed());
+    tally.must_have_met(met);
 }
 
 #[test]
 fn every_order_of_a_few_groups_survives_an_end_at_every_operation() {
-    keep_quiet_about_planned_panics();
-    let (tally, began) = (Tally::default(), std::time::Instant::now());
-    orders::run(&tally);
-    println!("{:?}\n{tally}", began.elapsed());
-    tally.must_have_met(&[
+    let met = [
         "device: sync: crash",
         "device: sync: error",
         "device: write: crash",
@@ -228,7 +296,31 @@ fn every_order_of_a_few_groups_survives_an_end_at_every_operation() {
         "groups that overlapped two others",
         "row: clean",
         "row: torn",
-    ]);
+    ];
+    every_order(true, &met);
+}
+
+#[test]
+fn every_order_of_a_few_puts_survives_an_end_at_every_operation() {
+    let met = [
+        "device: late put: found its name taken",
+        "device: late put: landed",
+        "device: put: answer lost",
+        "device: put: crash",
+        "device: put: error",
+        "device: put: exists, its own",
+        "device: put: exists, nothing there",
+        "device: put: full",
+        "device: put: held",
+        "device: put: outlived its sender",
+        "device: put: panic",
+        "device: put: request lost",
+        "groups that failed before one that had landed",
+        "groups that landed before an earlier one",
+        "row: clean",
+        "row: torn",
+    ];
+    every_order(false, &met);
 }
 
 #[test]

@@ -102,6 +102,8 @@ pub(crate) struct Model {
     pub(crate) lives: Vec<Life>,
     /// Where the log begins at least, by acknowledged retirements and by what starts found.
     pub(crate) begins: Position,
+    /// Every place for which there was an acknowledgement: where it begins and ends, and whose it is.
+    acknowledged: BTreeMap<Position, (Position, usize)>,
     /// A write or a sync failed.
     pub(crate) a_log_failed: bool,
     /// What a check found where nobody could panic.
@@ -115,6 +117,7 @@ impl Model {
             appends: Vec::new(),
             lives: Vec::new(),
             begins: Position::START,
+            acknowledged: BTreeMap::new(),
             a_log_failed: false,
             violation: None,
         }
@@ -182,6 +185,7 @@ impl Model {
                 append.answer = Answer::Acknowledged;
                 append.handle = Some(handle);
                 append.durable = durable;
+                self.nobody_else_was_told(id, handle);
             }
             Err(error) => {
                 let kind = error.kind();
@@ -206,6 +210,14 @@ impl Model {
                 }
             }
         }
+    }
+
+    /// No two acknowledgements are for one place (P5).
+    fn nobody_else_was_told(&mut self, id: usize, handle: Handle) {
+        let before = self.acknowledged.range(..handle.end()).next_back();
+        let other = before.filter(|(_, (end, _))| *end > handle.position());
+        assert!(other.is_none(), "appends {id} and {other:?} were both acknowledged for {handle} (P5)");
+        self.acknowledged.insert(handle.position(), (handle.end(), id));
     }
 
     /// What the acknowledged appends of a life say of each other: in order of position, and none passed over.

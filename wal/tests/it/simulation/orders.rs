@@ -32,14 +32,35 @@ const CASES: [Case; 5] = [
 
 const FAULTS: [Fault; 5] = [Fault::Crash, Fault::Error, Fault::Partly, Fault::Full, Fault::Panic];
 
-/// Runs them all.
-pub(crate) fn run(tally: &Tally) {
-    for case in CASES {
-        each_order(case, None, tally);
-        let faults = if case.lanes > 2 { &[][..] } else { &FAULTS[..] };
+/// In a bucket, where a group is a put.
+const PUTS: [Case; 4] = [
+    Case { lens: &[300, 300], lanes: 2, seals: false },
+    Case { lens: &[40, 900, 1600], lanes: 2, seals: false },
+    Case { lens: &[300, 700, 700], lanes: 3, seals: false },
+    Case { lens: &[300, 1100], lanes: 1, seals: true },
+];
+
+const FAULTS_OF_PUTS: [Fault; 9] = [
+    Fault::Crash,
+    Fault::Error,
+    Fault::Full,
+    Fault::Panic,
+    Fault::AnswerLost,
+    Fault::RequestLost,
+    Fault::Held,
+    Fault::ExistsOwn,
+    Fault::ExistsNothing,
+];
+
+/// Runs them all, on a disk or in a bucket.
+pub(crate) fn run(growing: bool, tally: &Tally) {
+    let (cases, all) = if growing { (&CASES[..], &FAULTS[..]) } else { (&PUTS[..], &FAULTS_OF_PUTS[..]) };
+    for &case in cases {
+        each_order(growing, case, None, tally);
+        let faults = if case.lanes > 2 { &[][..] } else { all };
         for &fault in faults {
             let mut point = 1;
-            while each_order(case, Some((fault, point)), tally) {
+            while each_order(growing, case, Some((fault, point)), tally) {
                 point += 1;
             }
         }
@@ -47,26 +68,31 @@ pub(crate) fn run(tally: &Tally) {
 }
 
 /// Every order with this fault at this operation; whether there is such an operation.
-fn each_order(case: Case, fault: Option<(Fault, u64)>, tally: &Tally) -> bool {
+fn each_order(growing: bool, case: Case, fault: Option<(Fault, u64)>, tally: &Tally) -> bool {
     let walk = Arc::new(Mutex::new(Walk::default()));
     let (mut met, mut number) = (false, 0);
     loop {
         number += 1;
-        let world =
-            World::new(true, number, small(Durability::Power).group_bytes_max(1), Durability::Power, tally);
+        let options = small(Durability::Power).group_bytes_max(1);
+        let world = World::new(growing, number, options, Durability::Power, tally);
         world.sim.keep_history();
-        replayable(&format!("{case:?} {fault:?} order {number}"), &world, || {
+        replayable(&format!("growing {growing} {case:?} {fault:?} order {number}"), &world, || {
             let fell = live(&world, case, fault, &walk);
             met |= fell;
             tally.count("orders");
             // A fault that this order does not come to has nothing to show.
             if fell || fault.is_none() {
-                let all = matches!(fault, Some((Fault::Crash, _)));
+                let all = matches!(fault, Some((Fault::Crash, _))) && growing;
                 for (which, end) in ENDS.into_iter().enumerate() {
                     if all || number as usize % ENDS.len() == which {
                         let ended = world.fork(number ^ (which as u64) << 32);
                         ended.end(end);
+                        if number % 2 == 0 {
+                            // What was under way arrives before the heir comes; else behind its decision, and is dead.
+                            ended.sim.land_all();
+                        }
                         recover_and_go_on(&ended);
+                        tally.device(&ended.sim);
                     }
                 }
             }
@@ -99,7 +125,7 @@ fn live(world: &World, case: Case, fault: Option<(Fault, u64)>, walk: &Arc<Mutex
     // Lanes are all alike, so it does not matter which one begins.
     let (walk, mut alike) = (walk.clone(), !case.seals);
     let schedule = move |of| if std::mem::take(&mut alike) { 0 } else { walk.lock().choose(of) };
-    world.sim.take_turns_as(actors, &[Op::Write, Op::Sync], Box::new(schedule));
+    world.sim.take_turns_as(actors, &[Op::Write, Op::Sync, Op::Put], Box::new(schedule));
     world.sim.calm();
     writer.wait_for_all();
     assert!(!writer.waits(), "there is nothing to do, and somebody waits");

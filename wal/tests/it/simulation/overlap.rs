@@ -16,13 +16,14 @@ use super::writer::{Lane, Writer};
 /// The longest record where segments are wide.
 const WIDE_BYTES: usize = 8_000;
 
-/// Runs the lives of this seed.
-pub(crate) fn run(seed: u64, tally: &Tally) {
+/// Runs the lives of this seed, on a disk or in a bucket.
+pub(crate) fn run(growing: bool, seed: u64, tally: &Tally) {
     let mut random = Random::new(seed);
-    // A log of durability `Process` has one lane at the device, and others that come in vain.
+    // A log of durability `Process` has one lane at the disk, and others that come in vain.
     let durability = if random.one_in(10) { Durability::Process } else { Durability::Power };
     let options = options(&mut random, durability)
         .group_bytes_max([1, 300, 600, 1500][random.below(4) as usize])
+        .puts_in_flight([2, 3, 8][random.below(3) as usize])
         .in_flight_bytes_max([1, 64 << 10][random.below(2) as usize]);
     // More fits into a wide segment than may be at the device at once, so that the bound is what holds groups back.
     let wide = random.one_in(4);
@@ -35,9 +36,9 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
     } else {
         options
     };
-    let world = World::new(true, seed, options, durability, tally);
+    let world = World::new(growing, seed, options, durability, tally);
     world.sim.keep_history();
-    replayable(&format!("HEADWATER_SEED={seed}"), &world, || {
+    replayable(&format!("growing {growing} HEADWATER_SEED={seed}"), &world, || {
         let mut lives = Lives::new(world.share(), random);
         for _ in 0..1 + lives.random.below(3) {
             let mut writer = world.recover();
@@ -46,7 +47,9 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
             world.honest();
         }
         world.clock.stand_still(false);
+        world.sim.calm();
         let mut heir = world.recover();
+        world.sim.land_all();
         heir.append(200);
         heir.wait_for_all();
         heir.check_recovered();
@@ -155,8 +158,9 @@ impl Caller<'_> {
             53 => writer.unpin(),
             54 if lives.random.coin() => lives.world.clock.advance(Duration::from_secs(700)),
             54 => writer.log().confirm_clock(),
-            55 | 56 => self.fill_the_disk(),
+            55 | 56 => self.fill_the_device(),
             57 => lives.world.sim.set_capacity(None),
+            58 if !lives.world.growing && lives.random.coin() => self.replace(),
             58 => self.go_wrong(),
             _ => self.stop(),
         }
@@ -173,7 +177,35 @@ impl Caller<'_> {
         }
     }
 
-    fn fill_the_disk(&mut self) {
+    /// At one of its next operations, or before one of its puts is answered, another writer takes the log over.
+    fn replace(&mut self) {
+        self.calm.store(false, Ordering::SeqCst);
+        let (world, random) = (self.lives.world.share(), &mut self.lives.random);
+        let (at, retires) = (1 + random.below(8), random.coin());
+        let heir = move || {
+            world.guarded(|world| match world.start_in(&world.sim.process(), Position::START) {
+                Ok(mut heir) => {
+                    world.tally.count("writers replaced with groups at the device");
+                    heir.append(300);
+                    heir.wait_for_all();
+                    if retires {
+                        heir.retire(Time::MAX);
+                    }
+                    heir.check_recovered();
+                    heir.leave();
+                }
+                Err(error) => world.explained(&error),
+            });
+        };
+        let process = &self.writer.process;
+        if random.coin() {
+            process.before(When::nth(at).of(Op::Put), heir);
+        } else {
+            process.before_answer(When::nth(at).of(Op::Put), heir);
+        }
+    }
+
+    fn fill_the_device(&mut self) {
         let sim = &self.lives.world.sim;
         let taken: u64 = sim.names().iter().map(|name| sim.read_raw(name).len() as u64).sum();
         sim.set_capacity(Some(taken + self.lives.random.below(90_000)));
@@ -194,9 +226,17 @@ impl Caller<'_> {
         match self.lives.random.below(4) {
             0 | 1 => drop(self.writer.retire(Time::MAX)),
             2 => self.writer.seal(),
-            _ if self.lives.random.one_in(3) => self.writer.close(),
+            _ if self.lives.random.one_in(3) => self.close(),
             _ => {}
         }
+    }
+
+    /// A bucket that is full when the log is closed may have taken groups behind one that it has no room for.
+    fn close(&mut self) {
+        if !self.lives.world.growing {
+            self.calm.store(false, Ordering::SeqCst);
+        }
+        self.writer.close();
     }
 
     /// The device fails or panics at one of the next writes or syncs, or everybody dies at one.
@@ -204,16 +244,34 @@ impl Caller<'_> {
         self.calm.store(false, Ordering::SeqCst);
         let random = &mut self.lives.random;
         let faults = [Fault::Error, Fault::Partly, Fault::Panic, Fault::Crash];
-        let fault = faults[random.below(4) as usize];
-        let when = When::nth(1 + random.below(6)).of(Op::Write).of(Op::Sync);
+        let puts = [
+            Fault::Error,
+            Fault::Full,
+            Fault::AnswerLost,
+            Fault::RequestLost,
+            Fault::Late,
+            Fault::Held,
+            Fault::ExistsOwn,
+            Fault::ExistsNothing,
+            Fault::Throttled,
+            Fault::Panic,
+            Fault::Crash,
+        ];
+        let fault = match self.lives.world.growing {
+            true => faults[random.below(4) as usize],
+            false => puts[random.below(11) as usize],
+        };
+        let soon = 1 + random.below(6);
+        let when = if random.one_in(4) { When::from(soon) } else { When::nth(soon) };
+        let when = when.of(Op::Write).of(Op::Sync).of(Op::Put);
         self.lives.world.sim.plan(when.by(&self.writer.process), fault);
     }
 
     /// Closes the log, or everybody dies, with whatever is at the device.
     fn stop(&mut self) {
-        let (lives, writer) = (&mut *self.lives, &mut *self.writer);
+        let lives = &mut *self.lives;
         let how = match lives.random.below(8) {
-            0 => return writer.close(),
+            0 => return self.close(),
             1 => End::Kill,
             2 => End::KillAndForget,
             3 => End::Power(Cut::LoseAll),

@@ -229,6 +229,8 @@ impl Lives {
             Fault::Held,
             Fault::ExistsOwn,
             Fault::ExistsNothing,
+            Fault::Throttled,
+            Fault::Lagging,
         ];
         let faults = if self.world.growing { &disk[..] } else { &bucket[..] };
         let fault = faults[self.random.below(faults.len() as u64) as usize];

@@ -57,6 +57,7 @@ pub(crate) struct World {
     pub(crate) tally: Tally,
     pub(crate) growing: bool,
     rotten_reads: Arc<AtomicBool>,
+    stale_listings: Arc<AtomicBool>,
     seed: u64,
 }
 
@@ -91,6 +92,7 @@ impl World {
             tally: tally.clone(),
             growing,
             rotten_reads: Arc::default(),
+            stale_listings: Arc::default(),
             seed,
         }
     }
@@ -106,6 +108,7 @@ impl World {
             tally: self.tally.clone(),
             growing: self.growing,
             rotten_reads: Arc::default(),
+            stale_listings: Arc::default(),
             seed,
         }
     }
@@ -120,6 +123,7 @@ impl World {
             tally: self.tally.clone(),
             growing: self.growing,
             rotten_reads: self.rotten_reads.clone(),
+            stale_listings: self.stale_listings.clone(),
             seed: self.seed,
         }
     }
@@ -156,6 +160,9 @@ impl World {
         {
             return;
         }
+        if self.stale_listings.load(Ordering::Relaxed) && error.kind() == Kind::Damaged {
+            return self.tally.count("stale listings that looked like damage");
+        }
         let wrong = matches!(error.kind(), Kind::Damaged | Kind::Invalid | Kind::Unsupported);
         assert!(!wrong, "no crash or fault may look like this (P4): {error:?}");
     }
@@ -165,9 +172,15 @@ impl World {
         self.rotten_reads.store(rotten, Ordering::Relaxed);
     }
 
+    /// From now on a listing may leave out what it must show. That may look like damage, and nothing else may come of it.
+    pub(crate) fn stale_listings(&self, stale: bool) {
+        self.stale_listings.store(stale, Ordering::Relaxed);
+    }
+
     pub(crate) fn surveyed(&self, survey: &Survey) {
         self.tally.survey(survey);
-        if self.rotten_reads.load(Ordering::Relaxed) {
+        let explained = [&self.rotten_reads, &self.stale_listings];
+        if explained.iter().any(|explained| explained.load(Ordering::Relaxed)) {
             return;
         }
         assert!(survey.damages().is_empty(), "no crash or fault may look like damage (P4): {survey}");
