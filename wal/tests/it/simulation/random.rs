@@ -337,7 +337,7 @@ impl Lives {
             }
             5 | 6 => writer.wait_for_all(),
             7 => writer.seal(),
-            8 => drop(writer.retire(Time::MAX)),
+            8 if !self.world.has_stale_listings() => drop(writer.retire(Time::MAX)),
             _ => writer.rest(),
         }
     }
