@@ -70,7 +70,7 @@ pub(crate) struct Core {
     /// Held while room is made aside, and while a retirement may need the reserve: on a full disk the one would take what
     /// is given free for the other.
     pub(super) making_room: Mutex<()>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     time_base: Time,
     elapsed_base: Duration,
     /// Why retiring by time is suspended.
