@@ -85,7 +85,7 @@ pub(crate) fn alone(options: &Options) -> Result<bool> {
     match (&options.dir, &folder) {
         (Some(_), Some(folder)) => show::where_to_look(&folder.url),
         (Some(dir), None) => show::where_to_look(&dir.display().to_string()),
-        (None, Some(folder)) => folder.remove()?,
+        (None, Some(folder)) => show::removed(&folder.url, folder.remove()),
         (None, None) => {}
     }
     Ok(outcome.is_as_promised(options))

@@ -7,7 +7,7 @@ use crate::children::{DRIVER, Who};
 use crate::options::{Options, Promised};
 use crate::run::{Outcome, PARTITIONS};
 use crate::source::Source;
-use crate::store;
+use crate::{Result, store};
 
 /// One line that says how it goes: again and again in the same place on a terminal, now and then anywhere else.
 pub(crate) struct Progress {
@@ -182,6 +182,13 @@ pub(crate) fn where_to_look(place: &str) {
     println!("  {inspect} journal {dir}");
     println!("  {inspect} checkpoints {dir}");
     println!("  {inspect} check {dir}");
+}
+
+/// Only what is left behind is worth a word.
+pub(crate) fn removed(url: &str, removed: Result<()>) {
+    if let Err(error) = removed {
+        eprintln!("not all of it could be removed: {}: {error}", store::shown(url));
+    }
 }
 
 fn row(name: &str, what: &str) {

@@ -35,9 +35,13 @@ impl Folder {
 
     /// Removes everything in it.
     pub(crate) fn remove(&self) -> Result<()> {
-        if let Some(path) = feature(&self.url).is_none().then(|| self.store.place()) {
-            // Local: a folder of its own, and nothing else is in it.
-            return Ok(std::fs::remove_dir_all(path.strip_prefix("file://").unwrap_or(&path))?);
+        if feature(&self.url).is_none() {
+            // A directory, and nothing else is in it.
+            let path = self
+                .url
+                .strip_prefix("file:")
+                .map_or(&*self.url, |path| path.strip_prefix("//").unwrap_or(path));
+            return Ok(std::fs::remove_dir_all(path)?);
         }
         let mut folders = vec![Name::ROOT];
         while let Some(folder) = folders.pop() {
@@ -90,4 +94,27 @@ fn below(place: &str, folder: &str) -> String {
         _ => (place, String::new()),
     };
     format!("{}/{folder}{options}", before.trim_end_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_has_a_folder_of_its_own_before_the_options_which_are_not_shown() {
+        let url = below("s3://bucket/x/?region=y&secret_access_key=z", "run");
+        assert_eq!(url, "s3://bucket/x/run?region=y&secret_access_key=z");
+        assert_eq!(shown(&url), "s3://bucket/x/run");
+        assert_eq!(below("file:///what?", "run"), "file:///what?/run");
+    }
+
+    #[test]
+    fn a_folder_on_disk_is_made_for_a_run_and_goes_with_it() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&format!("file://{}", place.path().display())).unwrap();
+        folder.store.put(&Name::new("a/b").unwrap(), "x".into()).unwrap();
+        assert_eq!(place.path().read_dir().unwrap().count(), 1);
+        folder.remove().unwrap();
+        assert_eq!(place.path().read_dir().unwrap().count(), 0);
+    }
 }

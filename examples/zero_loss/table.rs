@@ -2,7 +2,7 @@
 
 use crate::options::{Fault, Kill, Options, Promised, SinkKind, SourceKind};
 use crate::run::{self, Outcome};
-use crate::show::{Progress, digits};
+use crate::show::{self, Progress, digits};
 use crate::{Result, options, store};
 
 /// A row: which guarantee, what it says, and how it is chosen.
@@ -103,7 +103,9 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             let folder = options.store.as_deref().map(store::Folder::new).transpose()?;
             chosen.store = folder.as_ref().map(|folder| folder.proven.clone());
             outcome = run::run(&chosen, dir.path(), &mut Progress::none())?;
-            folder.map_or(Ok(()), |folder| folder.remove())?;
+            if let Some(folder) = folder {
+                show::removed(&folder.url, folder.remove());
+            }
             if row.is_shown(&chosen, &outcome) || row.is_broken(&chosen, &outcome) {
                 break;
             }

@@ -15,6 +15,8 @@ mod journal;
 mod journal_program;
 #[cfg(unix)]
 mod journal_root;
+#[cfg(all(unix, feature = "cli"))]
+mod probe;
 #[cfg(feature = "cli")]
 mod program;
 mod specimen;

@@ -57,10 +57,10 @@ impl From<io::Error> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.kind() {
-            Kind::Invalid => Failure::Usage(error.to_string()),
-            Kind::Unsupported => Failure::Usage(format!(
+            Kind::Unsupported if error.to_string().contains("built without") => Failure::Usage(format!(
                 "{error}; `cargo install headwater-fsck --features s3,gcs,azure` builds all of them"
             )),
+            Kind::Invalid | Kind::Unsupported => Failure::Usage(error.to_string()),
             _ => Failure::Store(error),
         }
     }

@@ -221,9 +221,13 @@ fn open<C: Cloud>(url: &Url) -> Result<Bucket> {
     if settings.is_unencrypted() {
         return Err(invalid("the endpoint is not encrypted; add `allow_http=true` if that is meant"));
     }
-    // Ours goes by the size of what is moved; theirs is for a whole request, however large.
-    if let (false, Ok(key)) = (settings.has(C::ENVIRONMENT, "timeout"), C::Key::from_str("timeout")) {
-        builder = builder.set(key, "1day");
+    // Ours goes by the size of what is moved; theirs is for a whole request, however large. And a connection that does not
+    // come about has to show before a try ends, so that the try is known not to have landed.
+    let connecting = format!("{}ms", (patience.attempt / 2).as_millis().max(1));
+    for (option, value) in [("timeout", "1day"), ("connect_timeout", &*connecting)] {
+        if let (false, Ok(key)) = (settings.has(C::ENVIRONMENT, option), C::Key::from_str(option)) {
+            builder = builder.set(key, value);
+        }
     }
     // Directory buckets list in no order, and not from the middle.
     let pages = !url.authority.ends_with("--x-s3") && !settings.has(C::ENVIRONMENT, "s3_express");

@@ -14,6 +14,7 @@ mod cloud;
 mod failure;
 mod listing;
 mod order;
+mod origin;
 mod patience;
 mod pool;
 mod secrets;
@@ -41,6 +42,7 @@ pub(super) use self::cloud::gcs;
 #[cfg(feature = "s3")]
 pub(super) use self::cloud::s3;
 use self::listing::{Folder, Listing};
+use self::origin::{Origin, told_by};
 pub use self::patience::Patience;
 use self::pool::Pool;
 use self::secrets::Secrets;
@@ -69,17 +71,6 @@ pub struct Bucket {
     page_entries: Option<usize>,
     unordered: Arc<AtomicBool>,
 }
-
-/// Where a store comes from.
-#[derive(Clone, Default)]
-struct Origin {
-    /// Makes another client of the same store, with connections of its own.
-    connect: Option<Connect>,
-    /// It need not prove anything.
-    unproven: bool,
-}
-
-type Connect = Arc<dyn Fn() -> Result<Client> + Send + Sync>;
 
 impl Bucket {
     /// What lies under `prefix` in a store; the empty prefix is all of it.
@@ -115,6 +106,14 @@ impl Bucket {
     #[must_use]
     pub fn surviving(mut self, survives: Survives) -> Self {
         self.survives = survives;
+        self
+    }
+
+    /// Begins a log even where the store fails its [probe], as `unproven=accept` does in a URL. On such a store two writers
+    /// may both be told that they wrote the same place, and one of them loses what it was told is safe.
+    #[must_use]
+    pub fn unproven(mut self) -> Self {
+        self.origin.unproven = true;
         self
     }
 
@@ -276,33 +275,6 @@ impl fmt::Debug for Bucket {
             .field("patience", &self.client.patience)
             .finish_non_exhaustive()
     }
-}
-
-/// What a store that was handed in says of itself: where it is, as a URL, and what it survives.
-fn told_by(store: &str, prefix: &str) -> (String, Survives) {
-    let between = |from: &str, to: &str| {
-        let (_, rest) = store.split_once(from)?;
-        rest.split_once(to).map(|(name, _)| name.trim().to_owned())
-    };
-    let prefix = prefix.trim_matches('/');
-    if store.contains("InMemory") {
-        return (format!("memory:/{prefix}"), Survives::Nothing);
-    }
-    if let Some(root) = between("LocalFileSystem(", ")") {
-        // It syncs only if it was asked to, and does not say whether it was.
-        let root = root.trim_start_matches("file://").trim_end_matches('/');
-        return (format!("file://{root}/{prefix}"), Survives::Kill);
-    }
-    let (scheme, bucket) = if let Some(bucket) = between("AmazonS3(", ")") {
-        ("s3", bucket)
-    } else if let Some(bucket) = between("GoogleCloudStorage(", ")") {
-        ("gs", bucket)
-    } else if let Some(container) = between("container: ", " }") {
-        ("az", container)
-    } else {
-        ("object-store", store.chars().take_while(|c| c.is_ascii_alphanumeric()).collect())
-    };
-    (format!("{scheme}://{bucket}/{prefix}"), Survives::Machine)
 }
 
 fn ended(kind: Kind, name: &Name) -> Error {

@@ -192,6 +192,9 @@ pub(super) fn plain(error: &(dyn StdError + 'static)) -> String {
 /// What was said, in words.
 pub(super) fn in_words(said: &Said) -> String {
     match said {
+        Said::Status { status, document: true, .. } => {
+            format!("the answer was {status}, in words that are not a store's: is there a proxy before it?")
+        }
         Said::Status { status, code, .. } if code.is_empty() => format!("the store answered {status}"),
         Said::Status { status, code, .. } => format!("the store answered {status} {code}"),
         Said::Redirect => "the store answered with a redirect to nowhere".into(),

@@ -9,7 +9,7 @@ use headwater_wal::store::object::{Bucket, Patience};
 use headwater_wal::store::{Name, Store};
 use object_store::memory::InMemory;
 
-use super::faulty::Fault::{self, Answer, Done, DoneHang, Hang, None as Fine, Taken};
+use super::faulty::Fault::{self, Answer, Cut, Done, DoneHang, Hang, None as Fine, Taken};
 use super::faulty::{
     BARE_CONFLICT, CONFLICT, FORBIDDEN, Faulty, INTERNAL, LOST, NO_BUCKET, NO_CONNECTION,
     RETRIED_THEN_SLOW_DOWN, SLOW_DOWN,
@@ -121,6 +121,20 @@ fn a_read_is_tried_again_and_says_not_there_only_if_it_certainly_is_not() {
         store.always(Some(always));
         let read = bucket(&store).read(&name("a"), 0..9);
         assert_eq!(read.unwrap_err().kind(), Unavailable, "{always:?}");
+    }
+}
+
+#[test]
+fn a_body_that_was_cut_does_not_pass_for_the_end_of_the_object() {
+    let store = Faulty::default();
+    let bytes = Bytes::from_static(b"0123456789");
+    bucket(&store).put(&name("a"), bytes.clone()).unwrap();
+    let store = store.failing(&[Cut, Cut]);
+    assert_eq!(bucket(&store).read(&name("a"), 0..99).unwrap(), bytes);
+    store.always(Some(Cut));
+    for range in [0..10, 0..99, 3..5, 9..10, 0..u64::MAX] {
+        let read = bucket(&store).read(&name("a"), range.clone());
+        assert_eq!(read.unwrap_err().kind(), Unavailable, "{range:?}");
     }
 }
 

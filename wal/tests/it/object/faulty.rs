@@ -9,8 +9,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use parking_lot::Mutex;
 
@@ -27,6 +27,8 @@ pub(super) enum Fault {
     Hang,
     /// It is done, and there is no answer.
     DoneHang,
+    /// The body of what is read lacks its last byte.
+    Cut,
     /// The name is said to be taken, in these words, and it is not.
     Taken(&'static str),
 }
@@ -134,7 +136,7 @@ impl Faulty {
             Fault::Answer(text) => Err(answered(text, path)),
             Fault::Taken(text) => Err(Error::AlreadyExists { path: path.to_string(), source: text.into() }),
             Fault::Hang => std::future::pending().await,
-            Fault::None | Fault::Done(_) | Fault::DoneHang => Ok(fault),
+            Fault::None | Fault::Done(_) | Fault::DoneHang | Fault::Cut => Ok(fault),
         }
     }
 
@@ -201,7 +203,15 @@ impl ObjectStore for Faulty {
         let fault = self.before(path).await?;
         let got = self.inner.get_opts(path, options).await;
         self.after(fault, path).await?;
-        got
+        if fault != Fault::Cut {
+            return got;
+        }
+        let GetResult { payload, meta, range, attributes, extensions } = got?;
+        let got = GetResult { payload, meta: meta.clone(), range: range.clone(), attributes, extensions };
+        let bytes = got.bytes().await?;
+        let cut = stream::iter([Ok(bytes.slice(..bytes.len() - 1))]).boxed();
+        let payload = GetResultPayload::Stream(cut);
+        Ok(GetResult { payload, meta, range, attributes: Default::default(), extensions: Default::default() })
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {

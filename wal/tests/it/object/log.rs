@@ -1,10 +1,14 @@
 //! A log's life on a bucket.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use headwater_wal::store::Store;
+use headwater_wal::store::object::{Bucket, Patience};
 use headwater_wal::{Kind, Log, Options, Position, Time};
 
+use super::faulty::Fault::{Answer, Done, DoneHang, None as Fine, Taken};
+use super::faulty::{BARE_CONFLICT, CONFLICT, Faulty, INTERNAL, LOST, SLOW_DOWN};
 use super::in_memory;
 
 fn start(store: &Arc<dyn Store>) -> Log {
@@ -41,5 +45,41 @@ fn a_replaced_writer_is_fenced_and_its_heir_has_all_that_was_acknowledged() {
     assert_eq!(old.append(Time(2), "too late").unwrap().wait().unwrap_err().kind(), Kind::Fenced);
     heir.append(Time(3), "of the heir").unwrap().wait().unwrap();
     assert_eq!(replayed(&heir), ["of the old one", "of the heir"]);
+    heir.close().unwrap();
+}
+
+#[test]
+fn every_record_is_acknowledged_and_found_through_lost_answers_throttling_and_lies() {
+    let faulty = Faulty::default();
+    let patience = Patience {
+        attempt: Duration::from_millis(100),
+        pause: Duration::from_millis(1),
+        pause_max: Duration::from_millis(5),
+        ..Patience::default()
+    };
+    let bucket = Bucket::new(Arc::new(faulty.clone()), "log").unwrap().patience(patience);
+    let store: Arc<dyn Store> = Arc::new(bucket);
+    let log = start(&store);
+    let faults = [
+        Done(LOST),
+        Fine,
+        Answer(SLOW_DOWN),
+        Taken(CONFLICT),
+        Taken(BARE_CONFLICT), // and nothing is there
+        Fine,
+        Done(INTERNAL),
+        DoneHang,
+        Fine,
+        Answer(LOST),
+        Fine,
+    ];
+    let _same = faulty.failing(&faults.repeat(10));
+    for at in 0..40 {
+        log.append(Time(at), format!("record {at}")).unwrap().wait().unwrap();
+    }
+    assert_eq!(replayed(&log), (0..40).map(|at| format!("record {at}")).collect::<Vec<_>>());
+    log.close().unwrap();
+    let heir = start(&store);
+    assert_eq!(replayed(&heir).len(), 40);
     heir.close().unwrap();
 }

@@ -4,6 +4,8 @@ mod bucket;
 mod failing;
 mod faulty;
 mod log;
+#[cfg(any(feature = "gcs", feature = "azure"))]
+mod others;
 mod probing;
 #[cfg(feature = "s3")]
 mod server;

@@ -63,6 +63,8 @@ fn a_store_that_ignores_the_condition_is_found_out_and_refused() {
     assert_eq!(refused.kind(), Kind::Unsupported);
     assert!(refused.to_string().contains("unproven=accept"), "{refused}");
     assert!(is_empty(&bucket(&store)), "and no log was begun");
+    let opened = Log::open(Arc::new(bucket(&store).unproven()), Options::default()).unwrap();
+    opened.start(Position::START).unwrap().close().unwrap();
 }
 
 #[test]
