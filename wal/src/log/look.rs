@@ -73,10 +73,6 @@ pub(crate) fn look_near(store: &dyn Store, at_least: Position, depth: Depth) -> 
             }
             other => other?,
         };
-        if was_left_out(store, &survey)? {
-            before = None;
-            continue;
-        }
         let same_end = before.as_ref().is_some_and(|before| before.end == survey.end);
         if store.append().is_some() && (same_end || survey.damage_count == 0) {
             return Ok(survey);
@@ -95,23 +91,6 @@ fn restless(store: &dyn Store) -> Error {
         Kind::Unavailable,
         format!("files of the log keep going while it is looked at; try again place={}", store.place()),
     )
-}
-
-/// Whether something is there after all that the listing did not show. Some stores list what was put a moment ago later
-/// than they read it, so who is about to say that a segment is missing asks for it by its name; and for the one behind the
-/// end, which may say that the log begins later.
-fn was_left_out(store: &dyn Store, survey: &Survey) -> Result<bool> {
-    let missing = survey.damages().iter().filter(|damage| damage.what == Fault::Missing);
-    let missing: Vec<Position> = missing.map(|damage| damage.range.start).collect();
-    let behind = (!missing.is_empty()).then_some(survey.end());
-    for place in missing.into_iter().chain(behind) {
-        match store.read(&segment_name(place), 0..1) {
-            Ok(_) => return Ok(true),
-            Err(gone) if gone.kind() == Kind::NotThere => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(false)
 }
 
 /// A file with a segment's name.
@@ -258,12 +237,31 @@ impl<'a> Looking<'a> {
             self.sort();
             let survey = self.walk()?;
             if survey.chain.segments.iter().any(|segment| segment.base == holder) {
-                return self.checked(survey);
+                return self.nothing_left_out(survey);
             }
         }
         self.begins = stated;
         self.sort();
         let survey = self.walk()?;
+        self.nothing_left_out(survey)
+    }
+
+    /// A listing may be late with what was put a moment ago. So who is about to say that a segment is missing asks for it by
+    /// its name, and for the one behind the end, which may say that the log begins later; if one is there that was not
+    /// listed, whoever looks begins again.
+    fn nothing_left_out(self, survey: Survey) -> Result<Survey> {
+        let missing = survey.damages().iter().filter(|damage| damage.what == Fault::Missing);
+        let missing: Vec<Position> = missing.map(|damage| damage.range.start).collect();
+        let behind = (!missing.is_empty()).then_some(survey.end());
+        let was_listed = |place| self.found.binary_search_by_key(&place, |found| found.base).is_ok();
+        let asked_for = |&place: &Position| !was_listed(place) && self.to.is_none_or(|to| place < to);
+        for place in missing.into_iter().chain(behind).filter(asked_for) {
+            match self.store.read(&segment_name(place), 0..1) {
+                Ok(_) => return Err(Error::new(Kind::NotThere, "a listing left out what is there")),
+                Err(gone) if gone.kind() == Kind::NotThere => {}
+                Err(error) => return Err(error),
+            }
+        }
         self.checked(survey)
     }
 

@@ -135,9 +135,10 @@ pub(crate) fn fetch(store: &dyn Store, end: Position) -> Option<Fetch> {
 
 /// The summary that ends at `end`: none if it has gone, or does not verify, or a newer release has written it.
 pub(crate) fn read(store: &dyn Store, end: Position, begun: Option<Fetch>) -> Result<Option<Summary>> {
-    let read = match begun {
-        Some(begun) => begun.wait(),
-        None => store.read(&summary_name(end), 0..SUMMARY_BYTES_MAX + 1),
+    // What did not come is read by its name, and that answer counts.
+    let read = match begun.map(Fetch::wait) {
+        Some(Ok(bytes)) => Ok(bytes),
+        Some(Err(_)) | None => store.read(&summary_name(end), 0..SUMMARY_BYTES_MAX + 1),
     };
     match read.map(|bytes| Summary::decode(end, &bytes)) {
         Ok(Ok(summary)) => Ok(Some(summary)),

@@ -162,9 +162,9 @@ impl Sweep<'_> {
                 begun.push_back((base, self.store.fetch(&segment_name(base), 0..HEADER_BYTES)));
             }
             let Some((base, fetch)) = begun.pop_front() else { return Ok(stays) };
-            let head = match fetch {
-                Some(fetch) => fetch.wait(),
-                None => self.store.read(&segment_name(base), 0..HEADER_BYTES),
+            let head = match fetch.map(Fetch::wait) {
+                Some(Ok(head)) => Ok(head),
+                Some(Err(_)) | None => self.store.read(&segment_name(base), 0..HEADER_BYTES),
             };
             match head {
                 Ok(head) if Header::decode(base, &head).is_ok_and(|header| header.begins_epoch) => {

@@ -74,7 +74,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     }
 
     /// Lists what lies directly in a folder, in the order of names, a page at a time; a folder that does not exist is
-    /// empty. What appears or goes while the pages are read may be listed or not.
+    /// empty. What appears or goes while the pages are read may be listed or not. What was put before the listing began, and
+    /// not removed, is listed: a store that is late with it can make a starter miss that the log begins later by now, and
+    /// then what an heir has acknowledged may be called damaged.
     fn list(&self, folder: &Name) -> Result<Pages<'_>>;
 
     /// Lists as [`list`](Store::list) does what has a name greater than `after`, as text.

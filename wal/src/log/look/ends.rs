@@ -38,6 +38,16 @@ impl Begun {
         let head = store.fetch(&name, 0..HEADER_BYTES)?;
         Some(Begun { head, last: Some((last_at, store.fetch(&name, last_at..len)?)) })
     }
+
+    /// The bytes. What did not come is read by its name, and that answer counts.
+    fn wait(self) -> Option<(Bytes, Last)> {
+        let head = self.head.wait().ok()?;
+        let last = match self.last {
+            None => Last { at: 0, bytes: head.clone() },
+            Some((at, last)) => Last { at, bytes: last.wait().ok()? },
+        };
+        Some((head, last))
+    }
 }
 
 /// The end of a file, as far as it is there already.
@@ -67,16 +77,9 @@ impl Looking<'_> {
     fn read_ends(&self, base: Position, len: u64, begun: Option<Begun>) -> Result<Found> {
         let name = segment_name(base);
         let file = Ranged::open(self.store, &name)?;
-        let (head, last) = match begun {
+        let (head, last) = match begun.and_then(Begun::wait) {
+            Some((head, last)) => (head, Some(last)),
             None => (file.read(0..HEADER_BYTES)?, None),
-            Some(Begun { head, last: None }) => {
-                let bytes = head.wait()?;
-                (bytes.clone(), Some(Last { at: 0, bytes }))
-            }
-            Some(Begun { head, last: Some((at, last)) }) => {
-                let (head, bytes) = (head.wait()?, last.wait()?);
-                (head, Some(Last { at, bytes }))
-            }
         };
         let header = match Header::decode(base, &head) {
             Ok(header) => Ok((header, u32::from_le_bytes([head[8], head[9], head[10], head[11]]))),

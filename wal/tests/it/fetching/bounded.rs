@@ -47,7 +47,8 @@ fn a_replay_of_small_objects_has_64_reads_under_way_and_takes_a_fraction_of_the_
         let opened = open(far);
         let (reads, took, count) =
             measured(far, || opened.replay(Position::START).unwrap().map(Result::unwrap).count());
-        assert_eq!((reads, count), (600, handles.len()), "each object is read once");
+        assert_eq!(count, handles.len());
+        assert!((600..=602).contains(&reads), "each object is read once, and what lists them: {reads}");
         took
     };
     let far = Far::new(&store);

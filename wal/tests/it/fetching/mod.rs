@@ -24,7 +24,7 @@ pub(crate) struct Far {
     /// Reads can be begun and not waited for.
     begins: bool,
     /// Every so many begun reads fail, where it is not 0.
-    fails_each: u64,
+    fails_each: Arc<AtomicU64>,
 }
 
 /// What was read.
@@ -42,8 +42,8 @@ pub(crate) struct Seen {
 
 impl Far {
     pub(crate) fn new(store: &Memory) -> Self {
-        let (delay_ms, seen) = Default::default();
-        Far { store: store.clone(), delay_ms, seen, begins: true, fails_each: 0 }
+        let (delay_ms, seen, fails_each) = Default::default();
+        Far { store: store.clone(), delay_ms, seen, begins: true, fails_each }
     }
 
     /// From now on each read takes so long.
@@ -60,8 +60,9 @@ impl Far {
         Far { begins: false, ..self }
     }
 
-    pub(crate) fn failing_each(self, fails_each: u64) -> Self {
-        Far { fails_each, ..self }
+    /// From now on every so many begun reads fail.
+    pub(crate) fn fail_each(&self, fails_each: u64) {
+        self.fails_each.store(fails_each, Ordering::Relaxed);
     }
 }
 
@@ -132,7 +133,8 @@ impl Store for Far {
         let counted = Counted::new(&self.seen, range.end - range.start);
         let number = self.seen.reads.fetch_add(1, Ordering::Relaxed) + 1;
         self.seen.longest.fetch_max(range.end - range.start, Ordering::Relaxed);
-        if self.fails_each > 0 && number.is_multiple_of(self.fails_each) {
+        let fails_each = self.fails_each.load(Ordering::Relaxed);
+        if fails_each > 0 && number.is_multiple_of(fails_each) {
             let gone = Error::new(Kind::Unavailable, "the answer did not come");
             return Some(Fetch::new(move || {
                 drop(counted);

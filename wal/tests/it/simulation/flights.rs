@@ -42,7 +42,7 @@ impl Flights {
                     }
                 }
                 ["op", _, "process", process, "put", name, _, ref fault @ ..] if name.ends_with(".wal") => {
-                    let highest = highest.entry(process.to_owned()).or_insert_with(String::new);
+                    let highest = highest.entry(process.to_owned()).or_default();
                     let earlier = name < highest.as_str();
                     if earlier && fault.is_empty() {
                         tally.count("groups that landed before an earlier one");

@@ -124,6 +124,7 @@ fn every_promise_holds_in_long_lives_full_of_accidents() {
         "clocks that jump or stand still",
         "full disks",
         "lives within another's operation",
+        "looks that rest on a summary",
         "replaced writers",
         "rot refused",
         "device: cache dropped: sector older than it looked",

@@ -86,7 +86,7 @@ impl Lives {
         for _ in 0..self.random.below(3) {
             let process = self.world.sim.process();
             // Rot in the last group that was acknowledged looks torn, unless something points at it.
-            let rotten = self.random.one_in(6);
+            let rotten = self.random.one_in(3);
             if rotten {
                 self.world.sim.plan(When::nth(1 + self.random.below(30)).by(&process), Fault::Rot);
             } else {
@@ -337,7 +337,7 @@ impl Lives {
             }
             5 | 6 => writer.wait_for_all(),
             7 => writer.seal(),
-            8 => drop(writer.retire(Time::MAX)),
+            8 if !self.world.has_stale_listings() => drop(writer.retire(Time::MAX)),
             _ => writer.rest(),
         }
     }

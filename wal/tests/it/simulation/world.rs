@@ -172,9 +172,14 @@ impl World {
         self.rotten_reads.store(rotten, Ordering::Relaxed);
     }
 
-    /// From now on a listing may leave out what it must show. That may look like damage, and nothing else may come of it.
+    /// From now on a listing may leave out what it must show. That may look like damage, and, as long as nobody retires
+    /// anything, nothing else may come of it.
     pub(crate) fn stale_listings(&self, stale: bool) {
         self.stale_listings.store(stale, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_stale_listings(&self) -> bool {
+        self.stale_listings.load(Ordering::Relaxed)
     }
 
     pub(crate) fn surveyed(&self, survey: &Survey) {

@@ -133,7 +133,7 @@ fn call(lives: &mut Lives, writer: &mut Writer, has_lanes: bool) {
             // Time enough for a busy writer to look for claims.
             lives.world.clock.advance(std::time::Duration::from_secs(2));
         }
-        2 if lives.random.one_in(4) => drop(writer.retire(Time::MAX)),
+        2 if lives.random.one_in(4) && !lives.world.has_stale_listings() => drop(writer.retire(Time::MAX)),
         _ => lives.quiet_call(writer),
     }
 }
