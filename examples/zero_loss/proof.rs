@@ -72,12 +72,13 @@ mod tests {
 
     use super::*;
     use crate::options::SinkKind;
+    use crate::place::Place;
     use crate::sink::Output;
 
     /// What is proven of two partitions of 10 records each, when these are in the result.
     fn proof(kind: SinkKind, batches: &[&[(u32, u64)]], totals: Option<&Counts>) -> Proof {
         let dir = tempfile::tempdir().unwrap();
-        let mut sink = Sink::open(kind, dir.path()).unwrap();
+        let mut sink = Sink::open(kind, &Place::new(dir.path(), None)).unwrap();
         for (batch, records) in (1..).zip(batches) {
             let mut output = Output::default();
             for (partition, number) in *records {
@@ -149,7 +150,7 @@ mod tests {
     fn an_output_is_published_once_under_its_name() {
         let dir = tempfile::tempdir().unwrap();
         for kind in [SinkKind::Keyed, SinkKind::Files] {
-            let mut sink = Sink::open(kind, dir.path()).unwrap();
+            let mut sink = Sink::open(kind, &Place::new(dir.path(), None)).unwrap();
             let id = OutputId { batch: BatchId(1), partition: 0 };
             let mut one = Output::default();
             one.take(0, 0, ["river"].into_iter());

@@ -87,7 +87,8 @@ fn a_driver_that_is_killed_goes_on_where_it_was(bucket: &Bucket) {
     let mut kills = 0;
     loop {
         let mut child = alone::begin("driver::counting", &url);
-        thread::sleep(Duration::from_millis(150 + 250 * kills));
+        // Longer each time, however slow the machine is.
+        thread::sleep(Duration::from_millis(150).mul_f64(1.4_f64.powi(kills)));
         if let Some(status) = child.try_wait().expect("it is a child") {
             assert!(status.success(), "a driver failed");
             break;

@@ -84,6 +84,10 @@ impl Log {
     /// `Retired`: it was there once. `NotThere`: it is not part of the log; a crash took it before it was acknowledged.
     /// `Invalid`: the handle is of another log, or another record lies there. `Damaged`: it should be there, and does
     /// not verify.
+    ///
+    /// On an object store, where only summaries know what lies at its place, a handle is taken at its word: that its
+    /// record was acknowledged. One that never was, made from an unsettled place, may be answered with what was cut there;
+    /// [`settle`](Log::settle) always knows.
     pub fn read(&self, handle: &Handle) -> Result<Record> {
         self.is_open()?;
         let base = locate(&self.core.view.read(), handle)?;

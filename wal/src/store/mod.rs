@@ -25,6 +25,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::error::Result;
 #[cfg(unix)]
@@ -132,17 +133,18 @@ pub trait Store: fmt::Debug + Send + Sync {
 
 /// A read that was begun and not waited for. Dropped, it is given up.
 #[must_use]
-pub struct Fetch(Box<dyn FnOnce() -> Result<Bytes> + Send>);
+// The lock is never taken: it makes what holds a read as shareable as it was without.
+pub struct Fetch(Mutex<Box<dyn FnOnce() -> Result<Bytes> + Send>>);
 
 impl Fetch {
     /// What is to be done to wait for it.
     pub fn new(wait: impl FnOnce() -> Result<Bytes> + Send + 'static) -> Self {
-        Fetch(Box::new(wait))
+        Fetch(Mutex::new(Box::new(wait)))
     }
 
     /// Waits for it, and answers as [`read`](Store::read) does.
     pub fn wait(self) -> Result<Bytes> {
-        (self.0)()
+        (self.0.into_inner())()
     }
 }
 

@@ -127,6 +127,7 @@ impl World {
     }
 }
 
+#[track_caller]
 fn until(is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !is_so() {
@@ -179,8 +180,12 @@ fn live(seed: u64) -> Lossy {
         assert!(matches!(refused.kind(), Kind::Fenced | Kind::Closed), "{refused}");
         for (number, receiver) in (0..).zip(receivers) {
             // It hears of it when it hands a block to the store.
-            let _ = receiver.push(number, sent, b"too late");
-            until(|| receiver.failure().is_some_and(|failure| failure.kind() == Kind::Fenced));
+            let next = receiver.next(number).unwrap();
+            let _ = receiver.push(number, next, b"too late");
+            until(|| receiver.failure().is_some());
+            // Where its heirs have retired the place that it wanted, it cannot know what became of its block.
+            let failure = receiver.failure().unwrap();
+            assert!(matches!(failure.kind(), Kind::Fenced | Kind::Unknown), "{failure}");
         }
     }
     world.next_batch(&mut last);

@@ -32,10 +32,13 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether it is to be small.
+type Row = fn(bool) -> Result<()>;
+
 fn rows(words: &[&str]) -> Result<()> {
     let small = words.contains(&"--small");
     let named: Vec<&str> = words.iter().copied().filter(|word| *word != "--small").collect();
-    let all: [(&str, fn(bool) -> Result<()>); 4] =
+    let all: [(&str, Row); 4] =
         [("puts", puts::row), ("replay", replay::row), ("open", open::row), ("slatedb", slate::row)];
     if let Some(unknown) = named.iter().find(|name| !all.iter().any(|row| row.0 == **name)) {
         return Err(format!("there is no row {unknown}; there are puts, replay, open and slatedb").into());

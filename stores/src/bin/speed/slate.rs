@@ -25,7 +25,7 @@ const TASKS: u64 = 64;
 pub(super) fn row(small: bool) -> Result<()> {
     let far = Far::named()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (rounds, seconds) = if small { (1, 1) } else { (5, 6) };
+    let (rounds, seconds) = if small { (1, 1) } else { (5, 3) };
     let during = Duration::from_secs(seconds);
     println!("  1 KiB from {TASKS} tasks, awaiting durability, medians of {rounds} rounds of {seconds} s");
     let lingers = [25, 5].map(Duration::from_millis);

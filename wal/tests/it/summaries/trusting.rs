@@ -1,5 +1,6 @@
 //! A summary is trusted as far as the segments bear it out, and whoever finds none that is, reads them.
 
+use headwater_wal::format::summary::Summary;
 use headwater_wal::format::{Identity, Position};
 use headwater_wal::{Kind, Log};
 
@@ -84,7 +85,8 @@ fn a_summary_in_the_middle_that_does_not_verify_costs_reading_its_segments() {
 fn a_summary_that_the_segments_do_not_bear_out_is_passed_over() {
     let (bucket, _) = thirty();
     let end = *bucket.summaries().last().unwrap();
-    let lies: [(&str, fn(&mut headwater_wal::format::summary::Summary)); 6] = [
+    type Lie = fn(&mut Summary);
+    let lies: [(&str, Lie); 6] = [
         ("of another log", |summary| summary.identity = Identity(*b"another identity")),
         ("of another end", |summary| {
             let last = summary.segments.last_mut().unwrap();
