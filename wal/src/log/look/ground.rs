@@ -16,9 +16,10 @@ use crate::format::footer::Footer;
 use crate::format::name;
 use crate::format::summary::{Entry, Summary};
 use crate::log::chain::{Chain, Segment};
+use crate::log::source::segment_name;
 use crate::log::summaries;
 use crate::log::survey::Survey;
-use crate::store::Store;
+use crate::store::{Name, Store};
 
 /// How many summaries are tried before everything is read.
 const TRIED_MAX: usize = 8;
@@ -109,13 +110,25 @@ impl<'a> Looking<'a> {
         }
         for end in summaries::ends(self.store, None)? {
             let end = end?;
-            let good =
-                summaries::read(self.store, end, None)?.is_some_and(|summary| self.says(&survey, &summary));
-            if !good && survey.misleading.len() < NAMED_MAX {
+            let summary = summaries::read(self.store, end, None)?;
+            let good = summary.is_some_and(|summary| self.says(&survey, &summary));
+            if !good && survey.misleading.len() < NAMED_MAX && !self.moved_on(&survey, end)? {
                 survey.misleading.push(name::summary(end));
             }
         }
         Ok(survey)
+    }
+
+    /// Whether a summary cannot be compared with what was found, because the log has gone on since: it ends behind that,
+    /// or has gone.
+    fn moved_on(&self, survey: &Survey, end: Position) -> Result<bool> {
+        let is_there = |name: &Name| match self.store.read(name, 0..1) {
+            Ok(_) => Ok(true),
+            Err(gone) if gone.kind() == Kind::NotThere => Ok(false),
+            Err(error) => Err(error),
+        };
+        Ok((end > survey.end && is_there(&segment_name(survey.end))?)
+            || !is_there(&summaries::summary_name(end))?)
     }
 
     /// Whether a summary says what the segments say, as far as they are still there and not damaged.
