@@ -109,6 +109,9 @@ impl<'a> Looking<'a> {
         }
         for end in summaries::ends(self.store, None)? {
             let end = end?;
+            if end > survey.end() {
+                continue; // put since the segments were listed: of what lies behind the end this look knows nothing
+            }
             let good =
                 summaries::read(self.store, end, None)?.is_some_and(|summary| self.says(&survey, &summary));
             if !good && survey.misleading.len() < NAMED_MAX {

@@ -73,7 +73,8 @@ fn each_order(growing: bool, case: Case, fault: Option<(Fault, u64)>, tally: &Ta
     let (mut met, mut number) = (false, 0);
     loop {
         number += 1;
-        let options = small(Durability::Power).group_bytes_max(1);
+        // A summary is a put too, and would make the orders too many.
+        let options = small(Durability::Power).group_bytes_max(1).summary_segments(1 << 14);
         let world = World::new(growing, number, options, Durability::Power, tally);
         world.sim.keep_history();
         replayable(&format!("growing {growing} {case:?} {fault:?} order {number}"), &world, || {
