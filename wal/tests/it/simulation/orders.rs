@@ -6,7 +6,7 @@ use headwater_wal::store::sim::{Actor, Fault, Op, When};
 use headwater_wal::{Durability, Position};
 use parking_lot::Mutex;
 
-use super::exhaustive::{ENDS, recover_and_go_on};
+use super::exhaustive::{ENDS, recover_and_go_on, was_met};
 use super::flights::Flights;
 use super::tally::Tally;
 use super::world::{World, replayable, small};
@@ -134,7 +134,7 @@ fn live(world: &World, case: Case, fault: Option<(Fault, u64)>, walk: &Arc<Mutex
     writer.wait_for_all();
     writer.check_recovered();
     writer.die();
-    !world.sim.events().is_empty()
+    was_met(world)
 }
 
 /// A walk through all schedules: what was chosen so far, of how many, and how many of these choices were asked for.
