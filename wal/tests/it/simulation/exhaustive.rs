@@ -1,7 +1,7 @@
 //! Every short sequence of calls, with an end at every operation of the device, and another at every operation of the
 //! recovery.
 
-use headwater_wal::store::sim::{Cut, Fault, When};
+use headwater_wal::store::sim::{Cut, Fault, Op, When};
 use headwater_wal::{Durability, Options, Time};
 
 use super::tally::Tally;
@@ -175,7 +175,12 @@ fn end_in_last_call(world: &World, sequence: &[Call], fault: Fault, point: u64) 
     for (at, &made) in before.iter().enumerate() {
         call(&mut writer, made, at);
     }
-    world.sim.plan(When::nth(point), fault);
+    let mut when = When::nth(point);
+    if fault == Fault::Panic && *last == Call::Retire && !world.growing {
+        // In a bucket, what was retired is removed by who asked for it: a panic in that is the caller's own.
+        when = when.of(Op::Put);
+    }
+    world.sim.plan(when, fault);
     call(&mut writer, *last, before.len());
     world.sim.calm();
     if fault != Fault::Crash {
