@@ -9,6 +9,7 @@ use self::onwards::{Behind, Next, Onwards};
 use self::seat::Seat;
 use super::chain::Segment;
 use super::look::{Depth, look_near};
+use super::parts::Reached;
 use super::read::Record;
 use super::replay::{damaged, record};
 use super::source::{File, segment_name};
@@ -150,7 +151,14 @@ impl Follow {
             let message = format!("the log begins later: asked={} begins={}", self.from, chain.begins);
             return Err(Error::new(Kind::Retired, message));
         }
-        let older = Arc::new(chain.clone()).find_older(&self.store, self.from)?;
+        let older = match Arc::new(chain.clone()).find_older(&self.store, self.from)? {
+            Reached::Segment(segment) => Some(segment),
+            Reached::Damage(end, error) => {
+                self.from = end;
+                return Err(error);
+            }
+            Reached::Nothing => None,
+        };
         let known = older.as_ref().or_else(|| {
             chain.segments.iter().find(|segment| {
                 segment.end > self.from

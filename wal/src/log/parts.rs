@@ -135,6 +135,31 @@ impl<R: Reads> Parts<R> {
     }
 }
 
+/// What lies first at or behind a position.
+pub(crate) enum Reached {
+    Segment(Segment),
+    /// Damage that no summary lists: where it ends, and what to say of it.
+    Damage(Position, Error),
+    Nothing,
+}
+
+impl Part {
+    /// What of this part ends first behind `position`.
+    fn reached(&self, position: Position) -> Reached {
+        let segment = self.chain.segments.get(self.chain.first_reaching(position));
+        let found =
+            self.found.iter().flat_map(|found| found.damages().iter().map(move |damage| (found, damage)));
+        let mut before = found.filter(|(_, damage)| {
+            damage.range.end > position && segment.is_none_or(|segment| damage.range.start < segment.base)
+        });
+        match (before.next(), segment) {
+            (Some((found, damage)), _) => Reached::Damage(damage.range.end, found.refusal_for(damage)),
+            (None, Some(segment)) => Reached::Segment(segment.clone()),
+            (None, None) => Reached::Nothing,
+        }
+    }
+}
+
 impl Chain {
     /// The segment that has `position` among its groups, if one has. Reads the summary that knows.
     pub(crate) fn find(
@@ -156,25 +181,33 @@ impl Chain {
         Ok(segment.filter(|segment| segment.base == base))
     }
 
-    /// The first segment that ends behind `position`, if it is not held.
-    pub(crate) fn find_older(
-        self: Arc<Self>,
-        store: &Arc<dyn Store>,
-        position: Position,
-    ) -> Result<Option<Segment>> {
+    /// What ends first behind `position`, if it is not held.
+    pub(crate) fn find_older(self: Arc<Self>, store: &Arc<dyn Store>, position: Position) -> Result<Reached> {
         let older = self.older.filter(|&older| position < older);
-        let Some(older) = older else { return Ok(None) };
-        Ok(self.reaching(store, position)?.filter(|segment| segment.base < older))
+        let Some(older) = older else { return Ok(Reached::Nothing) };
+        Ok(match self.reached(store, position)? {
+            Reached::Segment(segment) if segment.base >= older => Reached::Nothing,
+            reached => reached,
+        })
     }
 
-    /// The first segment that ends behind `position`.
+    /// The first segment that ends behind `position`; what is damaged there is an error.
     fn reaching(self: Arc<Self>, store: &Arc<dyn Store>, position: Position) -> Result<Option<Segment>> {
+        match self.reached(store, position)? {
+            Reached::Segment(segment) => Ok(Some(segment)),
+            Reached::Damage(_, error) => Err(error),
+            Reached::Nothing => Ok(None),
+        }
+    }
+
+    fn reached(self: Arc<Self>, store: &Arc<dyn Store>, position: Position) -> Result<Reached> {
         let mut parts = Parts::new(store.clone(), self, position)?;
         while let Some(part) = parts.next()? {
-            if let Some(segment) = part.chain.segments.get(part.chain.first_reaching(position)) {
-                return Ok(Some(segment.clone()));
+            match part.reached(position) {
+                Reached::Nothing => {}
+                reached => return Ok(reached),
             }
         }
-        Ok(None)
+        Ok(Reached::Nothing)
     }
 }

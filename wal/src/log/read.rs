@@ -102,9 +102,15 @@ pub(crate) fn locate_surely(store: &Arc<dyn Store>, chain: &Chain, handle: &Hand
     if chain.at(handle.position) != Lies::Older {
         return Ok(located);
     }
-    match Arc::new(chain.clone()).find(store, handle.position)? {
-        Some(segment) if segment.epoch == handle.epoch && handle.end() <= segment.end => Ok(segment.base),
-        _ => Err(Error::new(Kind::NotThere, format!("{} handle={handle}", cut(chain, handle)))),
+    match Arc::new(chain.clone()).find(store, handle.position) {
+        Ok(Some(segment)) if segment.epoch == handle.epoch && handle.end() <= segment.end => Ok(segment.base),
+        // What went while it was looked at says nothing of this record.
+        Err(gone) if gone.kind() == Kind::NotThere => {
+            let message = "a part of the log was retired while it was looked at; try again";
+            Err(Error::new(Kind::Unavailable, message).because(gone))
+        }
+        Err(error) => Err(error),
+        Ok(_) => Err(Error::new(Kind::NotThere, format!("{} handle={handle}", cut(chain, handle)))),
     }
 }
 

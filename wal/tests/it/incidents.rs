@@ -294,3 +294,28 @@ fn a_name_that_listings_leave_out_for_a_while_is_not_damage() {
         assert_eq!((texts.len(), texts.last().unwrap().as_str()), (10, "goes on"), "without {left_out}");
     }
 }
+
+/// The same where only names tell, because a summary in the middle has rotted. The name that is left out may be that of an
+/// epoch's first segment: without it, what a replaced writer had in flight looks alive.
+#[test]
+fn a_name_that_listings_leave_out_behind_a_rotten_summary_is_not_damage() {
+    let mut place = Place::bucket();
+    place.options = place.options.summary_segments(4);
+    for number in 0..4 {
+        place.start().fill(3 + number, 100);
+    }
+    place.start().fill(20, 100);
+    let all = place.texts();
+    let summaries = place.names_beginning("summary/"); // the newest has the least name
+    for rotten in &summaries[2..] {
+        place.sim.flip(rotten, 100, 3);
+    }
+    let behind = name(place.open().unwrap().survey().chain().older().expect("summaries list what is older"));
+    let unlisted = place.segments().into_iter().filter(|name| *name < behind);
+    for (left_out, listings) in unlisted.flat_map(|name| [(name.clone(), 1), (name, 4)]) {
+        let process = place.sim.fork(1).process();
+        let store = Forgetful { process, name: left_out.clone(), listings: Mutex::new(listings) };
+        let log = headwater_wal::Log::open(Arc::new(store), place.options.clone()).unwrap();
+        assert!(crate::rules::texts(log.replay(Position::START).unwrap()) == all, "without {left_out}");
+    }
+}

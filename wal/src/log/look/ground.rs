@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::walk::Before;
-use super::{Depth, Looking, NAMED_MAX};
+use super::{Depth, Looking, NAMED_MAX, TRIES, restless};
 use crate::error::{Error, Kind, Result};
 use crate::format::Position;
 use crate::format::footer::Footer;
@@ -24,8 +24,19 @@ use crate::store::{Name, Store};
 /// How many summaries are tried before everything is read.
 const TRIED_MAX: usize = 8;
 
-/// Looks at the part of a chain that lies in a range which begins and ends where segments do, name by name.
+/// Looks at the part of a chain that lies in a range which begins and ends where segments do, name by name. It is looked
+/// at again while files go, and while a listing leaves out what is there.
 pub(crate) fn stretch(store: &dyn Store, chain: &Chain, range: Range<Position>) -> Result<Survey> {
+    for _ in 0..TRIES {
+        match stretch_once(store, chain, range.clone()) {
+            Err(gone) if gone.kind() == Kind::NotThere => {}
+            other => return other,
+        }
+    }
+    Err(restless(store))
+}
+
+fn stretch_once(store: &dyn Store, chain: &Chain, range: Range<Position>) -> Result<Survey> {
     let mut looking = Looking::new(store, range.end, Depth::Quick, None);
     looking.begins = range.start;
     looking.acked = range.end;
@@ -41,7 +52,7 @@ pub(crate) fn stretch(store: &dyn Store, chain: &Chain, range: Range<Position>) 
             "the segments of another log lie here; run `wal-inspect check`",
         ));
     }
-    Ok(found)
+    looking.nothing_left_out(found)
 }
 
 impl<'a> Looking<'a> {

@@ -2,7 +2,7 @@
 
 use headwater_wal::format::summary::Summary;
 use headwater_wal::format::{Identity, Position};
-use headwater_wal::{Kind, Log};
+use headwater_wal::{Kind, Log, Unsettled};
 
 use super::{Bucket, file, numbers, write};
 
@@ -167,6 +167,31 @@ fn what_a_summary_lists_and_is_gone_is_told_where_it_is_missed() {
     assert_eq!(followed.iter().filter(|&&lost| lost).count(), 1);
     assert_eq!(followed.len(), 30);
     assert!(bucket.look_at_everything().damage_count() > 0);
+}
+
+#[test]
+fn what_no_summary_lists_any_more_and_is_gone_is_told_to_whoever_asks() {
+    let (bucket, handles) = thirty();
+    let ends = bucket.summaries();
+    for &end in &ends[..4] {
+        bucket.sim.flip(&file(end), 100, 3);
+    }
+    bucket.sim.remove_file(&crate::rules::name(handles[5].base()));
+    let from = |handle: headwater_wal::Handle| {
+        let mut follow = bucket.reader().follow(handle.position());
+        let items: Vec<_> = (0..100).filter_map(|_| follow.next()).map(|item| item.is_err()).collect();
+        (items.iter().position(|&lost| lost), items.iter().filter(|&&lost| lost).count(), items.len())
+    };
+    assert_eq!(from(handles[3]), (Some(2), 1, 27));
+    assert_eq!(from(handles[5]), (Some(0), 1, 25));
+    assert_eq!(from(handles[6]), (None, 0, 24));
+    // Whether a record was there is not answered from what is damaged.
+    let log: Log = bucket.open().unwrap().start_stepped(Position::START).unwrap();
+    for (number, handle) in handles.iter().enumerate() {
+        let unsettled = Unsettled::from_bytes(&handle.to_bytes()).unwrap();
+        let settled = log.settle(&unsettled).map_err(|error| error.kind());
+        assert_eq!(settled, if number == 5 { Err(Kind::Damaged) } else { Ok(*handle) });
+    }
 }
 
 #[test]
