@@ -34,6 +34,7 @@ mod lost;
 mod plan;
 mod repair;
 mod report;
+mod root;
 mod salvage;
 
 pub use check::check;
@@ -44,4 +45,5 @@ pub use headwater_wal::Depth;
 pub use plan::{Consent, Plan, Step, plan};
 pub use repair::{Repaired, repair};
 pub use report::Report;
+pub use root::{Against, Here, Part, root, what_is_here};
 pub use salvage::{Salvaged, salvage, salvage_telling};

@@ -21,6 +21,12 @@ const BETWEEN_LINES: Duration = Duration::from_millis(100);
 
 const BAR_LETTERS: u64 = 24;
 
+/// `received/STREAM/RECEIVER`, and `checkpoints/parts`.
+const FOLDERS_DEEP_MAX: usize = 3;
+
+/// Where there are more, the line does not say of how much.
+const FOLDERS_MAX: usize = 1000;
+
 /// How far the work has come.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -44,9 +50,7 @@ impl Progress {
     pub(crate) fn new() -> Arc<Progress> {
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let is_shown = io::stderr().is_terminal() && !is_dumb;
-        let state =
-            State { what: String::new(), began: Instant::now(), drawn: None, read_bytes: 0, all_bytes: None };
-        Arc::new(Progress { is_shown, interrupted: Arc::default(), state: Mutex::new(state) })
+        Arc::new(Progress { is_shown, interrupted: Arc::default(), state: Mutex::new(State::new()) })
     }
 
     /// Once this is set, whatever reads a watched store fails.
@@ -101,6 +105,10 @@ fn put(text: &str) {
 }
 
 impl State {
+    fn new() -> State {
+        State { what: String::new(), began: Instant::now(), drawn: None, read_bytes: 0, all_bytes: None }
+    }
+
     fn line(&self, took: Duration) -> String {
         let rate = self.read_bytes as f64 / took.as_secs_f64().max(0.001);
         let mut line = format!("{} ", self.what);
@@ -136,17 +144,32 @@ fn human(bytes: f64) -> String {
     if unit == "B" { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
-/// How many bytes lie directly in a folder of a store.
-pub(crate) fn bytes_in(store: &dyn Store, folder: &Name) -> Result<u64> {
-    let mut bytes = 0_u64;
-    for page in store.list(folder)? {
-        for Entry { what, .. } in page? {
-            if let What::File(len) = what {
-                bytes = bytes.saturating_add(len);
+/// How many bytes lie in a store, as deep as a root has folders, and none if nobody is shown how far the work is.
+pub(crate) fn all_bytes(progress: &Progress, store: &dyn Store) -> Result<Option<u64>> {
+    if !progress.is_shown {
+        return Ok(None);
+    }
+    let (mut bytes, mut seen) = (0_u64, 0);
+    let mut folders = vec![(Name::ROOT, 0)];
+    while let Some((folder, deep)) = folders.pop() {
+        seen += 1;
+        if seen > FOLDERS_MAX {
+            return Ok(None);
+        }
+        for page in store.list(&folder)? {
+            for Entry { name, what } in page? {
+                match what {
+                    What::File(len) => bytes = bytes.saturating_add(len),
+                    // What was set aside is not read.
+                    What::Folder if deep < FOLDERS_DEEP_MAX && name != "quarantine" => {
+                        folders.extend(folder.join(&name).ok().map(|name| (name, deep + 1)));
+                    }
+                    What::Folder | What::Other(_) => {}
+                }
             }
         }
     }
-    Ok(bytes)
+    Ok(Some(bytes))
 }
 
 /// A store whose reads are counted.
@@ -269,7 +292,7 @@ mod tests {
 
     fn line(read_bytes: u64, all_bytes: Option<u64>, took: Duration) -> String {
         let what = "checking".to_owned();
-        State { what, began: Instant::now(), drawn: None, read_bytes, all_bytes }.line(took)
+        State { what, read_bytes, all_bytes, ..State::new() }.line(took)
     }
 
     #[test]
@@ -295,7 +318,8 @@ mod tests {
         let progress = Progress::new();
         let watched = Watched::over(store, &progress);
         assert_eq!(watched.read(&name, 0..9).unwrap(), "abc");
-        assert_eq!(bytes_in(&*watched, &Name::ROOT).unwrap(), 3);
+        let shown = Progress { is_shown: true, interrupted: Arc::default(), state: Mutex::new(State::new()) };
+        assert_eq!(all_bytes(&shown, &*watched).unwrap(), Some(3));
         progress.interrupted().store(true, Ordering::Relaxed);
         assert_eq!(watched.read(&name, 0..9).unwrap_err().kind(), Kind::Unavailable);
         assert!(watched.list(&Name::ROOT).is_err());

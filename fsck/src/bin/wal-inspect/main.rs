@@ -12,6 +12,8 @@ mod journal;
 mod json;
 mod ls;
 mod place;
+#[path = "../shared/report.rs"]
+mod report;
 mod text;
 
 use std::io::{self, BufWriter, Write};
