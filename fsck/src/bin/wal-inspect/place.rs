@@ -81,7 +81,7 @@ fn root(text: &OsStr) -> Result<Root, Failure> {
 }
 
 /// The store that this build does not have comes with a command that builds it.
-fn not_built(error: Error) -> Failure {
+pub(crate) fn not_built(error: Error) -> Failure {
     match error.kind() {
         Kind::Unsupported if error.to_string().contains("built without") => Failure::Usage(format!(
             "{error}; `cargo install headwater-fsck --features s3,gcs,azure` builds all of them"
