@@ -25,16 +25,27 @@
 
 mod check;
 pub mod checkpoints;
+mod clean;
+mod explain;
 mod file;
 mod find;
 mod finding;
 pub mod journal;
 mod lost;
 mod report;
+mod seek;
+mod stats;
+mod walk;
+mod wanted;
 
 pub use check::check;
+pub use clean::{Cleaned, Cleaning, clean_log, clean_root};
+pub use explain::{Explained, Lies, explain};
 pub use file::File;
 pub use find::{find, is_log, logs_below};
 pub use finding::{Finding, Severity};
 pub use headwater_wal::Depth;
 pub use report::Report;
+pub use seek::{Goal, Place, before_last, seek};
+pub use stats::{GAPS_MAX, Gap, HOURS_MAX, Sizes, Stats, Sum, stats};
+pub use wanted::Wanted;
