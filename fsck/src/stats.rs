@@ -92,13 +92,8 @@ pub struct Stats {
     pub went: u64,
 }
 
-/// Reads what is asked for and adds it up, in a fixed amount of memory. `told` hears of each segment as it is done.
-pub fn stats(
-    store: &dyn Store,
-    survey: &Survey,
-    wanted: &Wanted,
-    mut told: impl FnMut(&Segment),
-) -> Result<Stats> {
+/// Reads what is asked for and adds it up, in a fixed amount of memory.
+pub fn stats(store: &dyn Store, survey: &Survey, wanted: &Wanted) -> Result<Stats> {
     let walks = Walks { store, survey };
     let mut adding = Adding { stats: Stats::default(), last: None, group: None };
     for segment in survey.chain().segments().iter().filter(|segment| wanted.may_lie_in(segment)) {
@@ -106,7 +101,6 @@ pub fn stats(
             Err(gone) if gone.kind() == Kind::NotThere => adding.stats.went += 1,
             other => other?,
         }
-        told(segment);
     }
     let mut stats = adding.stats;
     // What the walk does not come upon, since no segment shows it.

@@ -4,6 +4,9 @@
 #[path = "../wal-inspect/json.rs"]
 mod json;
 mod probe;
+#[allow(dead_code, reason = "the verbs that need it follow")]
+#[path = "../shared/progress.rs"]
+mod progress;
 #[allow(dead_code, reason = "wal-inspect uses the rest of it")]
 #[path = "../wal-inspect/text.rs"]
 mod text;

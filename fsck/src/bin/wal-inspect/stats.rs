@@ -10,6 +10,7 @@ use crate::asked::Asked;
 use crate::failure::{Answer, Failure};
 use crate::json::Line;
 use crate::place;
+use crate::progress::{Progress, Watched};
 use crate::text::{bytes, plural, table};
 
 /// So many hours are shown to people, the newest.
@@ -30,7 +31,12 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
     let wanted = args.asked.wanted()?;
     let store = place::open(&args.path)?;
     let survey = find(&*store, Position::START, Depth::Quick)?;
-    let stats = stats(&*store, &survey, &wanted, |_| {})?;
+    let progress = Progress::new();
+    let segments = survey.chain().segments().iter().filter(|segment| wanted.may_lie_in(segment));
+    let all_bytes = segments.fold(0, |sum: u64, segment| sum.saturating_add(segment.end.since(segment.base)));
+    progress.begin("counting", Some(all_bytes));
+    let stats = stats(&*Watched::over(store, &progress), &survey, &wanted)?;
+    progress.clear();
     match args.json {
         true => lines(&stats, &survey, out)?,
         false => page(&stats, &survey, out)?,
