@@ -26,6 +26,8 @@
 
 mod check;
 pub mod checkpoints;
+mod clean;
+mod explain;
 mod file;
 mod find;
 mod finding;
@@ -36,8 +38,14 @@ mod repair;
 mod report;
 mod root;
 mod salvage;
+mod seek;
+mod stats;
+mod walk;
+mod wanted;
 
 pub use check::check;
+pub use clean::{Cleaned, Cleaning, clean_log, clean_root};
+pub use explain::{Explained, Lies, explain};
 pub use file::File;
 pub use find::{find, is_log, logs_below};
 pub use finding::{Finding, Severity};
@@ -47,3 +55,6 @@ pub use repair::{Repaired, repair};
 pub use report::Report;
 pub use root::{Against, Here, Part, root, what_is_here};
 pub use salvage::{Salvaged, salvage, salvage_telling};
+pub use seek::{Goal, Place, before_last, seek};
+pub use stats::{GAPS_MAX, Gap, HOURS_MAX, Sizes, Stats, Sum, stats};
+pub use wanted::Wanted;

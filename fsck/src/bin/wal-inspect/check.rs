@@ -13,6 +13,7 @@ use crate::checkpoints::show_report;
 use crate::failure::{Answer, Failure};
 use crate::journal::show_report as show_journal;
 use crate::place;
+use crate::progress::{Progress, Watched, all_bytes};
 use crate::report::{self, line};
 
 #[derive(Debug, clap::Args)]
@@ -32,17 +33,25 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
     let store = place::open(&args.path)?;
+    let progress = Progress::new();
+    let watched = Watched::over(store.clone(), &progress);
     match what_is_here(&*store)? {
         Here::Checkpoints => {
             args.of_one_log()?;
-            show_report(&checkpoints::check(&store, args.depth())?, args.json, out)
+            progress.begin("checking", all_bytes(&progress, &*store)?);
+            let report = checkpoints::check(&watched, args.depth());
+            progress.clear();
+            show_report(&report?, args.json, out)
         }
         Here::Root => {
             args.of_one_log()?;
             root(args, &*store, out)
         }
         Here::Log | Here::Nothing => {
-            log(&check(&*store, Position(args.at_least), args.depth())?, &[], args.json, out)
+            progress.begin("checking", all_bytes(&progress, &*store)?);
+            let report = check(&*watched, Position(args.at_least), args.depth());
+            progress.clear();
+            log(&report?, &[], args.json, out)
         }
     }
 }

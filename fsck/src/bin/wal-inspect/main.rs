@@ -1,20 +1,31 @@
 //! Looks into a log, a journal or a folder of checkpoints: changes nothing, takes no lock, and works beside a live writer.
 
+mod asked;
 mod check;
 mod checkpoints;
+mod clean;
+mod compact;
 mod dump;
 mod explain;
 mod failure;
+mod find;
+mod follow;
 mod get;
 mod info;
 mod item;
 mod journal;
 mod json;
 mod ls;
+mod payload;
 mod place;
+#[path = "../shared/progress.rs"]
+#[expect(dead_code, reason = "wal-fsck alone ends in order on a signal; who only looks may be killed")]
+mod progress;
 #[path = "../shared/report.rs"]
 mod report;
+mod stats;
 mod text;
+mod when;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
@@ -58,8 +69,16 @@ enum Verb {
     Checkpoints(checkpoints::Args),
     /// A driver's journal: its events, or with --state what they come to
     Journal(journal::Args),
-    /// What holds each segment of a root's journal, or of a receiver's log
+    /// What a handle is, and why it cannot be read; or what holds each segment of a root's journal or a receiver's log
     Explain(explain::Args),
+    /// Which record is first at or behind a position or a time
+    Find(find::Args),
+    /// Records as they come, beside a live writer
+    Follow(follow::Args),
+    /// Records, bytes, compression, sizes of groups, gaps in time; by kind and by hour
+    Stats(stats::Args),
+    /// What cleaning would remove, and what holds the rest
+    Clean(clean::Args),
 }
 
 fn main() -> ExitCode {
@@ -104,5 +123,9 @@ fn run(verb: Verb, out: &mut dyn Write) -> Result<Answer, Failure> {
         Verb::Checkpoints(args) => checkpoints::run(&args, out),
         Verb::Journal(args) => journal::run(&args, out),
         Verb::Explain(args) => explain::run(&args, out),
+        Verb::Find(args) => find::run(&args, out),
+        Verb::Follow(args) => follow::run(&args, out),
+        Verb::Stats(args) => stats::run(&args, out),
+        Verb::Clean(args) => clean::run(&args, out),
     }
 }

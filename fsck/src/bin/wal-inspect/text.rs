@@ -35,6 +35,17 @@ pub(crate) fn escaped(bytes: &[u8], width: usize) -> String {
     text
 }
 
+/// A text that no terminal obeys, with `…` after `width` characters if there are more; 0 is no limit.
+pub(crate) fn cut(mut text: String, width: usize) -> String {
+    if width > 0
+        && let Some((at, _)) = text.char_indices().nth(width)
+    {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
+
 /// Bytes as hexadecimal digits, with `…` after `width` of them if there are more; 0 is no limit.
 pub(crate) fn hex(bytes: &[u8], width: usize) -> String {
     let most = if width == 0 { bytes.len() } else { bytes.len().min(width / 2) };
