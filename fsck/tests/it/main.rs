@@ -7,6 +7,8 @@ mod checkpoints;
 mod checkpoints_program;
 #[cfg(unix)]
 mod folder;
+#[cfg(unix)]
+mod golden;
 #[cfg(feature = "cli")]
 mod hostile;
 #[cfg(unix)]
@@ -15,6 +17,8 @@ mod journal;
 mod journal_program;
 #[cfg(unix)]
 mod journal_root;
+#[cfg(all(unix, feature = "cli"))]
+mod pages;
 #[cfg(all(unix, feature = "cli"))]
 mod probe;
 #[cfg(feature = "cli")]

@@ -116,6 +116,9 @@ impl Work<'_> {
         let (bare, progress) = (place::open_root(&self.args.url)?.0, self.progress.clone());
         let watched = bare.clone();
         let watched = Root::new(move |folder| Ok(Watched::over(watched.folder(folder.as_str())?, &progress)));
+        if against == Against::Itself {
+            self.tally.each_by_itself();
+        }
         let mut is_first = true;
         root(&watched, &**whole, self.depth, against, &mut |part| {
             self.progress.clear();

@@ -28,6 +28,12 @@ pub(crate) struct Tally {
     foreign: u64,
     lost_records: u64,
     lost_bytes: u64,
+    /// Blocks that no batch is done with.
+    lost_blocks: u64,
+    /// As ones to restore from.
+    lost_checkpoints: u64,
+    /// Whether the parts of a root were not held against one another.
+    is_each_by_itself: bool,
     steps_done: u64,
     steps_left: u64,
 }
@@ -45,13 +51,20 @@ impl Tally {
         self.lost_bytes = self.lost_bytes.saturating_add(report.lost_bytes());
     }
 
-    /// What is wrong between parts of a root.
+    pub(crate) fn each_by_itself(&mut self) {
+        self.is_each_by_itself = true;
+    }
+
+    /// What checkpoints need of a log and it does not have.
     pub(crate) fn between(&mut self, findings: &[Finding]) {
-        self.found += findings.iter().filter(|finding| finding.severity == Severity::Damaged).count() as u64;
+        let bad = findings.iter().filter(|finding| finding.severity == Severity::Damaged).count() as u64;
+        self.found += bad;
+        self.lost_checkpoints += bad;
     }
 
     pub(crate) fn checkpoints(&mut self, report: &checkpoints::Report) {
         self.checkpoints += report.checked().len() as u64;
+        self.lost_checkpoints += report.checked().iter().filter(|checked| checked.spoiled > 0).count() as u64;
         self.found += report.count(Severity::Damaged);
         self.unsupported += report.count(Severity::Unsupported);
         self.set_aside += report.count(Severity::SetAside);
@@ -60,6 +73,7 @@ impl Tally {
 
     pub(crate) fn journal(&mut self, report: &journal::Report) {
         self.journals += 1;
+        self.lost_blocks += report.logs().iter().map(|log| log.bad).sum::<u64>();
         self.found += report.count(Severity::Damaged);
         self.unsupported += report.count(Severity::Unsupported);
     }
@@ -115,6 +129,8 @@ impl Tally {
             .number("left", self.still_wrong())
             .number("lost_records", self.lost_records)
             .number("lost_bytes", self.lost_bytes)
+            .number("lost_blocks", self.lost_blocks)
+            .number("lost_checkpoints", self.lost_checkpoints)
             .number("torn", self.torn)
             .number("set_aside", self.set_aside)
             .number("foreign", self.foreign)
@@ -148,7 +164,8 @@ impl Tally {
                 parts.push(plural(count, what));
             }
         }
-        if parts.is_empty() { "nothing".into() } else { parts.join(", ") }
+        let alone = if self.is_each_by_itself { "; not against one another" } else { "" };
+        if parts.is_empty() { "nothing".into() } else { parts.join(", ") + alone }
     }
 
     fn found(&self) -> String {
@@ -168,14 +185,21 @@ impl Tally {
     }
 
     fn lost(&self) -> String {
+        let mut parts = Vec::new();
         match (self.lost_records, self.lost_bytes) {
-            (0, 0) => "nothing".into(),
-            (0, bytes) => format!("at most {bytes} bytes of records"),
-            (records, 0) => format!("at least {}", plural(records, "record")),
+            (0, 0) => {}
+            (0, bytes) => parts.push(format!("at most {bytes} bytes of records")),
+            (records, 0) => parts.push(format!("at least {}", plural(records, "record"))),
             (records, bytes) => {
-                format!("at least {}, at most {bytes} bytes of them", plural(records, "record"))
+                parts.push(format!("at least {}, at most {bytes} bytes", plural(records, "record")));
             }
         }
+        for (count, what) in [(self.lost_blocks, "pending block"), (self.lost_checkpoints, "checkpoint")] {
+            if count > 0 {
+                parts.push(plural(count, what));
+            }
+        }
+        if parts.is_empty() { "nothing".into() } else { parts.join("; ") }
     }
 }
 
