@@ -24,3 +24,5 @@ mod probe;
 #[cfg(feature = "cli")]
 mod program;
 mod specimen;
+#[cfg(all(unix, feature = "cli"))]
+mod terminal;

@@ -18,8 +18,7 @@ use crate::golden::{copy, golden};
 fn make(name: &str, at: &Path) {
     let file = |number: usize| {
         let files = fs::read_dir(at).unwrap().map(|entry| entry.unwrap().path());
-        let mut files: Vec<_> =
-            files.filter(|file| file.extension().is_some_and(|is| is == "wal")).collect();
+        let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|is| is == "wal")).collect();
         files.sort();
         files.swap_remove(number)
     };

@@ -1,0 +1,208 @@
+//! `wal-fsck` as it behaves towards terminals, pipes, signals and permissions.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::{sleep, spawn};
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::golden::{copy, golden};
+
+const FSCK: &str = env!("CARGO_BIN_EXE_wal-fsck");
+
+/// A terminal that a test looks at, and the side of it that programs have.
+fn terminal() -> (File, File) {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let theirs = OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    (File::from(ours), theirs)
+}
+
+/// Runs it with all three streams on a terminal on which `typed` is typed; how it ended, and what was seen there.
+fn on_terminal(command: &mut Command, typed: &str) -> (Option<i32>, String) {
+    let (mut ours, theirs) = terminal();
+    let stream = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
+    let mut child = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    drop(theirs);
+    ours.write_all(typed.as_bytes()).unwrap();
+    let mut seen = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        match ours.read(&mut piece) {
+            Ok(0) => break,
+            Ok(len) => seen.extend_from_slice(&piece[..len]),
+            // So a terminal ends once nobody has its other side.
+            Err(error) if error.raw_os_error() == Some(5) => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    (child.wait().unwrap().code(), String::from_utf8(seen).unwrap())
+}
+
+fn damaged(at: &Path) {
+    copy(&golden().join("log"), at);
+    let file = at.join("00000000000016792584.wal");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[900] ^= 0x10;
+    fs::write(file, bytes).unwrap();
+}
+
+fn fsck(args: &[&str]) -> Command {
+    let mut command = Command::new(FSCK);
+    command.args(args).env_remove("NO_COLOR").env("TERM", "xterm");
+    command
+}
+
+#[test]
+fn what_is_bad_is_painted_on_a_terminal_and_nothing_is_where_no_colour_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    damaged(&path);
+    let args = [path.to_str().unwrap()];
+    let (code, seen) = on_terminal(&mut fsck(&args), "");
+    assert_eq!(code, Some(4));
+    assert!(seen.contains("\x1b[1;31mdamaged\x1b[0m "), "{seen:?}");
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let (_, seen) = on_terminal(fsck(&args).env(name, value), "");
+        assert!(seen.contains("damaged   ") && !seen.contains('\x1b'), "{name}: {seen:?}");
+    }
+    let piped = fsck(&args).output().unwrap();
+    assert!(![piped.stdout, piped.stderr].concat().contains(&0x1b));
+}
+
+/// A log of one file that takes long to read: the gap is sparse.
+fn long(at: &Path) {
+    copy(&golden().join("log"), at);
+    let file = OpenOptions::new().write(true).open(at.join("00000000000033596320.wal")).unwrap();
+    file.set_len(64 << 30).unwrap();
+}
+
+fn wait(child: &mut Child) -> Option<i32> {
+    for _ in 0..200 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    panic!("it goes on for 10 seconds");
+}
+
+#[test]
+fn long_work_shows_how_far_it_is_on_a_terminal_only_and_a_signal_ends_it_with_32() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    long(&path);
+    let (mut ours, theirs) = terminal();
+    let args = [path.to_str().unwrap(), "--json"];
+    let mut child =
+        fsck(&args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::from(theirs)).spawn().unwrap();
+    let mut seen = String::new();
+    let mut piece = [0; 256];
+    while !seen.contains("/s") {
+        let len = ours.read(&mut piece).expect("it ended before it showed anything");
+        seen += std::str::from_utf8(&piece[..len]).unwrap();
+    }
+    assert!(seen.starts_with("\rchecking [") && seen.contains("of 64.0 GiB"), "{seen:?}");
+    signal(&child, "INT");
+    let rest = spawn(move || {
+        let mut rest = Vec::new();
+        while let Ok(len @ 1..) = ours.read(&mut piece) {
+            rest.extend_from_slice(&piece[..len]);
+        }
+        String::from_utf8_lossy(&rest).into_owned()
+    });
+    assert_eq!(wait(&mut child), Some(32));
+    let rest = rest.join().unwrap();
+    assert!(
+        rest.ends_with("\r\u{1b}[Kwal-fsck: it was interrupted by a signal; run it again\r\n"),
+        "{rest:?}"
+    );
+
+    let mut child = fsck(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    sleep(Duration::from_millis(900));
+    signal(&child, "TERM");
+    assert_eq!(wait(&mut child), Some(32));
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!(errors, "wal-fsck: it was interrupted by a signal; run it again\n", "no line in a pipe");
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    let signal = match name {
+        "INT" => rustix::process::Signal::INT,
+        _ => rustix::process::Signal::TERM,
+    };
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+#[test]
+fn a_reader_that_leaves_early_does_not_make_a_damaged_log_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    damaged(&path);
+    let mut child =
+        fsck(&[path.to_str().unwrap()]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!((child.wait().unwrap().code(), &*errors), (Some(4), ""));
+    for args in [&["man"][..], &["--help"], &["completions", "bash"]] {
+        let mut child = fsck(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::with_capacity(16, child.stdout.take().unwrap());
+        out.read_line(&mut String::new()).unwrap();
+        drop(out);
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{args:?}");
+    }
+}
+
+/// As somebody who may not read what only root may.
+fn without_rights(program: &str, args: &[&str], dir: &Path) -> Output {
+    let copied = dir.join("program");
+    fs::copy(program, &copied).unwrap();
+    let mut command = Command::new(&copied);
+    if fs::metadata(dir).unwrap().uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+    command.args(args).current_dir(dir).output().unwrap()
+}
+
+#[test]
+fn what_may_not_be_read_is_named_with_who_may() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let shut = dir.path().join("shut");
+    copy(&golden().join("log"), &shut.join("log"));
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+    for (name, program, args) in [
+        ("wal-fsck", FSCK, &["shut/log"][..]),
+        ("wal-inspect", env!("CARGO_BIN_EXE_wal-inspect"), &["info", "shut/log"]),
+    ] {
+        let output = without_rights(program, args, dir.path());
+        assert_eq!(output.status.code(), Some(8));
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            format!(
+                "{name}: unavailable: the folder could not be opened: path=shut/log because=`Permission denied (os error \
+                 13)`; who may open it:\n  namei -l shut/log\n"
+            )
+        );
+    }
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(shut.join("log"), fs::Permissions::from_mode(0o311)).unwrap();
+    let output = without_rights(FSCK, &["shut/log"], dir.path());
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(8), "{errors}");
+    assert!(errors.contains("Permission denied"), "{errors}");
+}
