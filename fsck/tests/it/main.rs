@@ -6,6 +6,8 @@ mod checkpoints;
 #[cfg(all(unix, feature = "cli"))]
 mod checkpoints_program;
 #[cfg(unix)]
+mod counted;
+#[cfg(unix)]
 mod folder;
 #[cfg(feature = "cli")]
 mod hostile;
@@ -20,3 +22,5 @@ mod probe;
 #[cfg(feature = "cli")]
 mod program;
 mod specimen;
+#[cfg(all(unix, feature = "cli"))]
+mod verbs;
