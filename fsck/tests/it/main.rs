@@ -6,6 +6,8 @@ mod checkpoints;
 #[cfg(all(unix, feature = "cli"))]
 mod checkpoints_program;
 #[cfg(unix)]
+mod counted;
+#[cfg(unix)]
 mod folder;
 #[cfg(unix)]
 mod golden;
@@ -26,3 +28,5 @@ mod program;
 mod specimen;
 #[cfg(all(unix, feature = "cli"))]
 mod terminal;
+#[cfg(all(unix, feature = "cli"))]
+mod verbs;

@@ -14,12 +14,11 @@ use crate::place;
 use crate::when::When;
 
 #[derive(Debug, clap::Args)]
-#[group(id = "goal", required = true, multiple = false, args = ["position", "time"])]
 pub(crate) struct Args {
     /// The folder of a log, or a URL
     path: OsString,
     /// The record that lies at this position, or the first one behind it
-    #[arg(long, value_name = "POS")]
+    #[arg(long, value_name = "POS", required_unless_present = "time", conflicts_with = "time")]
     position: Option<u64>,
     /// The first record of this time or a later one: 2026-11-21T10:00Z, `2h ago`, or milliseconds
     #[arg(long, value_name = "TIME")]

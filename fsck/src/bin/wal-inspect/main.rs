@@ -23,7 +23,7 @@ mod pages;
 mod payload;
 mod place;
 #[path = "../shared/progress.rs"]
-#[expect(dead_code, reason = "wal-fsck alone ends in order on a signal; who only looks may be killed")]
+#[allow(dead_code, reason = "wal-fsck alone ends in order on a signal; who only looks may be killed")]
 mod progress;
 #[path = "../shared/report.rs"]
 mod report;
