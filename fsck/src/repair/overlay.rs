@@ -83,18 +83,23 @@ impl Overlay {
         }
     }
 
-    /// What was changed directly in a folder.
-    fn changed_in(&self, folder: &Name) -> BTreeMap<String, Option<u64>> {
+    /// What was changed directly in a folder: what each name stands for now, or nothing.
+    fn changed_in(&self, folder: &Name) -> BTreeMap<String, Option<What>> {
         let inside = |name: &Name| match folder.as_str() {
             "" => Some(name.as_str().to_owned()),
             folder => Some(name.as_str().strip_prefix(folder)?.strip_prefix('/')?.to_owned()),
         };
-        let direct = |name: &Name| inside(name).filter(|leaf| !leaf.contains('/'));
-        let len = |now: &Now| match now {
-            Now::Gone => None,
-            Now::File(patched) => Some(patched.len),
-        };
-        self.changed.iter().filter_map(|(name, now)| Some((direct(name)?, len(now)))).collect()
+        let mut changed = BTreeMap::new();
+        for (name, now) in &self.changed {
+            let Some(inside) = inside(name) else { continue };
+            match (inside.split_once('/'), now) {
+                (Some((below, _)), Now::File(_)) => changed.insert(below.to_owned(), Some(What::Folder)),
+                (Some(_), Now::Gone) => None,
+                (None, Now::File(patched)) => changed.insert(inside, Some(What::File(patched.len))),
+                (None, Now::Gone) => changed.insert(inside, None),
+            };
+        }
+        changed
     }
 }
 
@@ -175,7 +180,7 @@ impl Store for Overlay {
         for page in self.under.list(folder)? {
             entries.extend(page?.into_iter().filter(|entry| !changed.contains_key(&entry.name)));
         }
-        let now = changed.into_iter().filter_map(|(name, len)| Some(Entry { name, what: What::File(len?) }));
+        let now = changed.into_iter().filter_map(|(name, what)| Some(Entry { name, what: what? }));
         entries.extend(now);
         entries.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(Box::new(std::iter::once(Ok(entries))))
