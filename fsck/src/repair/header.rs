@@ -78,7 +78,7 @@ fn with_one_byte_changed(there: &[u8], base: Position, survey: &Survey) -> Optio
 struct Beside {
     base: Position,
     before: Option<Header>,
-    /// The segment before, if the chain reaches it and goes on here.
+    /// The segment before, which says that one begins here.
     leads_here: Option<Segment>,
     behind: Option<Header>,
 }
@@ -90,7 +90,9 @@ impl Beside {
             Some(before) => header_at(store, survey, before.base)?,
             None => None,
         };
-        let leads_here = before.filter(|before| before.next == base && before.seal.is_some());
+        // Whoever goes along the chain is stopped by this header only if the segment before leads here.
+        let stops = survey.damages().iter().any(|damage| damage.range.start == base);
+        let leads_here = before.filter(|before| stops && before.seal.is_some());
         Ok(Beside { base, before: header, leads_here, behind: header_behind(store, survey, base)? })
     }
 

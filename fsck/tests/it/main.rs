@@ -19,4 +19,5 @@ mod journal_root;
 mod probe;
 #[cfg(feature = "cli")]
 mod program;
+mod repair;
 mod specimen;
