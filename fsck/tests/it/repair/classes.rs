@@ -2,7 +2,6 @@
 
 use headwater_fsck::{Consent, repair};
 use headwater_wal::Kind;
-use headwater_wal::store::Store;
 
 use super::{Place, RECORDS, all_but, is_clean_with};
 
