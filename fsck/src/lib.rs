@@ -51,7 +51,7 @@ pub use find::{find, is_log, logs_below};
 pub use finding::{Finding, Severity};
 pub use headwater_wal::Depth;
 pub use plan::{Consent, Plan, Step, plan};
-pub use repair::{Repaired, repair};
+pub use repair::{Repaired, repair, repair_with};
 pub use report::Report;
 pub use root::{Against, Here, Part, root, what_is_here};
 pub use salvage::{Salvaged, salvage, salvage_telling};

@@ -25,6 +25,7 @@ mod pages;
 mod probe;
 #[cfg(feature = "cli")]
 mod program;
+mod repair;
 mod specimen;
 #[cfg(all(unix, feature = "cli"))]
 mod terminal;
