@@ -88,7 +88,6 @@ pub(crate) fn run(args: &Args, progress: &Arc<Progress>, out: &mut dyn Write) ->
         }
         Here::Log | Here::Nothing => {
             let report = check(&*store, Position(args.at_least), depth)?;
-            // What repairs is not to be cut short where it reads.
             let bare = place::open(&args.url)?;
             work.log(&report, &[], || Ok(bare))?;
         }
@@ -172,7 +171,7 @@ impl Work<'_> {
         if !self.args.repair {
             return Ok(());
         }
-        match bare().and_then(|store| Mending::of(store, report)) {
+        match bare().and_then(|store| Mending::of(store, report, self.progress)) {
             Ok(mending) => self.mendings.push(mending),
             Err(error) => self.failed(error)?,
         }

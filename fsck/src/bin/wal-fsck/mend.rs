@@ -10,6 +10,7 @@ use headwater_wal::{Position, Result as WalResult};
 use crate::check::Work;
 use crate::failure::Failure;
 use crate::json::Line;
+use crate::progress::{Progress, Watched};
 use crate::signals;
 use crate::text::escaped_lines;
 
@@ -22,8 +23,12 @@ pub(crate) struct Mending {
 }
 
 impl Mending {
-    pub(crate) fn of(store: Arc<dyn Store>, report: &Report) -> WalResult<Mending> {
-        let plan = plan(&store, report)?;
+    pub(crate) fn of(store: Arc<dyn Store>, report: &Report, progress: &Arc<Progress>) -> WalResult<Mending> {
+        progress.begin("planning", None);
+        let plan = plan(&Watched::over(store.clone(), progress), report)?;
+        progress.clear();
+        // What is being mended is not cut short by a signal.
+        let store = Watched::to_the_end(store, progress);
         Ok(Mending { store, plan, damages: report.count(Severity::Damaged) })
     }
 }
