@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::golden::{copy, golden};
+use crate::program::snapshot;
 
 const FSCK: &str = env!("CARGO_BIN_EXE_wal-fsck");
 
@@ -47,6 +48,16 @@ fn on_terminal(command: &mut Command, typed: &str) -> (Option<i32>, String) {
         }
     }
     (child.wait().unwrap().code(), String::from_utf8(seen).unwrap())
+}
+
+/// What is seen on a terminal until it shows this.
+fn until(ours: &mut File, shown: &str) -> String {
+    let (mut seen, mut piece) = (String::new(), [0; 256]);
+    while !seen.contains(shown) {
+        let len = ours.read(&mut piece).expect("it ended before it showed that");
+        seen += std::str::from_utf8(&piece[..len]).unwrap();
+    }
+    seen
 }
 
 fn damaged(at: &Path) {
@@ -107,16 +118,11 @@ fn long_work_shows_how_far_it_is_on_a_terminal_only_and_a_signal_ends_it_with_32
     let args = [path.to_str().unwrap(), "--json"];
     let mut child =
         fsck(&args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::from(theirs)).spawn().unwrap();
-    let mut seen = String::new();
-    let mut piece = [0; 256];
-    while !seen.contains("/s") {
-        let len = ours.read(&mut piece).expect("it ended before it showed anything");
-        seen += std::str::from_utf8(&piece[..len]).unwrap();
-    }
+    let seen = until(&mut ours, "/s");
     assert!(seen.starts_with("\rchecking [") && seen.contains("of 64.0 GiB"), "{seen:?}");
     signal(&child, "INT");
     let rest = spawn(move || {
-        let mut rest = Vec::new();
+        let (mut rest, mut piece) = (Vec::new(), [0; 256]);
         while let Ok(len @ 1..) = ours.read(&mut piece) {
             rest.extend_from_slice(&piece[..len]);
         }
@@ -205,4 +211,87 @@ fn what_may_not_be_read_is_named_with_who_may() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(8), "{errors}");
     assert!(errors.contains("Permission denied"), "{errors}");
+}
+
+fn bad_footer(at: &Path) {
+    copy(&golden().join("log"), at);
+    let file = at.join("00000000000016784768.wal");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 0x10;
+    fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_repair_asks_once_for_the_whole_plan_and_only_yes_is_yes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    bad_footer(&path);
+    let before = snapshot(&path);
+    let args = ["--repair", path.to_str().unwrap()];
+    for typed in ["n\n", "\n", "no\n", "yy\n", "\u{4}"] {
+        let (code, seen) = on_terminal(&mut fsck(&args), typed);
+        assert_eq!(code, Some(4), "{seen}");
+        assert!(seen.contains("Do this? [y/N]") && seen.contains("the answer was not yes"), "{seen}");
+        assert!(seen.contains(&format!("next     wal-fsck --repair file://{}", path.display())), "{seen}");
+    }
+    assert_eq!(snapshot(&path), before);
+    let (mut ours, theirs) = terminal();
+    let stream = || Stdio::from(theirs.try_clone().unwrap());
+    let mut child = fsck(&args).stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
+    until(&mut ours, "[y/N] ");
+    signal(&child, "INT");
+    assert_eq!((wait(&mut child), snapshot(&path) == before), (Some(32), true));
+    let (code, seen) = on_terminal(&mut fsck(&args), "y\n");
+    assert_eq!(code, Some(1), "{seen}");
+    assert_eq!(seen.matches("Do this?").count(), 1);
+    assert_eq!(fsck(&args[1..]).output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn what_loses_nothing_is_mended_and_the_rest_is_left_without_consent() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    bad_footer(&path);
+    let file = path.join("00000000000016792584.wal");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[900] ^= 0x10;
+    fs::write(&file, bytes).unwrap();
+    let path = path.to_str().unwrap();
+    let ended = |args: &[&str]| fsck(args).output().unwrap().status.code();
+    assert_eq!(ended(&["--repair", path]), Some(4), "nobody to ask");
+    assert_eq!(ended(&["--repair", "--yes", path]), Some(1 | 4));
+    assert_eq!(ended(&["--repair", "--yes", path]), Some(4), "only what loses data is left");
+    let output = fsck(&["--repair", "--yes", "--allow-data-loss", "--json", path]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<serde_json::Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let summary = lines.last().unwrap();
+    for (name, number) in [("found", 1), ("fixed", 1), ("left", 0), ("lost_records", 1), ("exit", 1)] {
+        assert_eq!(summary[name], number, "{summary}");
+    }
+    assert_eq!(ended(&[path]), Some(0));
+}
+
+#[test]
+fn a_repair_beside_a_live_writer_names_it_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    bad_footer(&path);
+    let store = headwater_wal::store::Local::open(&path).unwrap();
+    let _owned = headwater_wal::store::Store::append(&store).unwrap().own().unwrap();
+    let before = snapshot(&path);
+    let output = fsck(&["--repair", "--yes", path.to_str().unwrap()]).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4 | 8), "{errors}");
+    assert!(errors.starts_with("wal-fsck: locked: "), "{errors}");
+    assert!(errors.contains(&format!("pid {}", std::process::id())), "{errors}");
+    assert_eq!(snapshot(&path), before);
+    assert_eq!(
+        fsck(&[path.to_str().unwrap()]).output().unwrap().status.code(),
+        Some(4),
+        "looking needs no lock"
+    );
 }
