@@ -1,7 +1,6 @@
 //! A power cut at every step of every repair, and again in the one that follows: the log is never worse off than it was,
 //! and the next repair comes to the same end.
 
-
 use headwater_fsck::Plan;
 use headwater_wal::store::sim::{Fault, When};
 
@@ -53,7 +52,10 @@ fn is_no_worse(before: &Place, now: &Place, name: &str) {
     }
     if let Some(file) = file {
         let ready = format!("/{file}.new");
-        assert!(now.sim.names().iter().any(|name| name.ends_with(&ready)), "{name}: nothing is ready for {file}");
+        assert!(
+            now.sim.names().iter().any(|name| name.ends_with(&ready)),
+            "{name}: nothing is ready for {file}"
+        );
     }
 }
 
