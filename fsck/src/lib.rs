@@ -25,6 +25,8 @@
 
 mod check;
 pub mod checkpoints;
+#[cfg(all(feature = "damage", unix))]
+pub mod damage;
 mod file;
 mod find;
 mod finding;

@@ -6,6 +6,8 @@ mod checkpoints;
 #[cfg(all(unix, feature = "cli"))]
 mod checkpoints_program;
 #[cfg(unix)]
+mod damage;
+#[cfg(unix)]
 mod folder;
 #[cfg(feature = "cli")]
 mod hostile;
