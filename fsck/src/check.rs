@@ -47,7 +47,7 @@ pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Repo
     findings.extend(survey.aside().iter().filter_map(|aside| set_aside(&survey, aside)));
     findings.extend(survey.misleading().iter().map(|name| misleading(name)));
     findings.extend(survey.foreign().iter().map(|name| foreign(name)));
-    Ok(Report { survey, depth, findings, unreadable })
+    Ok(Report { survey, depth, at_least, findings, unreadable })
 }
 
 fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Position>>) -> Finding {

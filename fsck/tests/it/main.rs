@@ -8,6 +8,8 @@ mod checkpoints_program;
 #[cfg(unix)]
 mod damage;
 #[cfg(unix)]
+mod mended;
+#[cfg(unix)]
 mod folder;
 #[cfg(feature = "cli")]
 mod hostile;
@@ -21,4 +23,5 @@ mod journal_root;
 mod probe;
 #[cfg(feature = "cli")]
 mod program;
+mod repair;
 mod specimen;

@@ -10,6 +10,7 @@ pub(crate) use ground::stretch;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::chain::Segment;
 use super::source::{File, segment_name};
@@ -144,6 +145,8 @@ struct Looking<'a> {
     damage_count: u64,
     /// What was lost and accepted, by the headers of the chain's epochs.
     lost: Vec<Range<Position>>,
+    /// The same, of epochs that lie outside of what is looked at.
+    lost_elsewhere: Arc<[Range<Position>]>,
 }
 
 impl<'a> Looking<'a> {
@@ -170,6 +173,7 @@ impl<'a> Looking<'a> {
             damages: Vec::new(),
             damage_count: 0,
             lost: Vec::new(),
+            lost_elsewhere: Arc::default(),
         }
     }
 
@@ -338,7 +342,7 @@ impl<'a> Looking<'a> {
         self.fates = judge::fates(self.begins, &candidates);
         self.closers.clear();
         self.lost.clear();
-        let before = self.ground.iter().flat_map(|ground| &ground.lost);
+        let before = self.ground.iter().flat_map(|ground| &ground.lost).chain(&*self.lost_elsewhere);
         self.lost.extend(before.filter(|lost| lost.end > self.begins).cloned());
         for (at, found) in self.found.iter().enumerate() {
             let first = found.header().filter(|header| header.begins_epoch && self.fates[at] == Fate::Alive);

@@ -41,6 +41,7 @@ fn stretch_once(store: &dyn Store, chain: &Chain, range: Range<Position>) -> Res
     looking.begins = range.start;
     looking.acked = range.end;
     looking.to = Some(range.end);
+    looking.lost_elsewhere = chain.lost.clone();
     let mut looking = looking.read()?.expect("it rests on no summary");
     // Whatever has been retired since, what was to be looked at is this range.
     looking.begins = range.start;
