@@ -26,6 +26,8 @@
 
 mod check;
 pub mod checkpoints;
+#[cfg(all(feature = "damage", unix))]
+pub mod damage;
 mod file;
 mod find;
 mod finding;

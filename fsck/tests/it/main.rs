@@ -6,6 +6,10 @@ mod checkpoints;
 #[cfg(all(unix, feature = "cli"))]
 mod checkpoints_program;
 #[cfg(unix)]
+mod damage;
+#[cfg(unix)]
+mod mended;
+#[cfg(unix)]
 mod folder;
 #[cfg(feature = "cli")]
 mod hostile;
