@@ -28,6 +28,8 @@ mod check;
 pub mod checkpoints;
 mod clean;
 mod explain;
+#[cfg(all(feature = "damage", unix))]
+pub mod damage;
 mod file;
 mod find;
 mod finding;

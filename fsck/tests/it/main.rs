@@ -8,6 +8,10 @@ mod checkpoints_program;
 #[cfg(unix)]
 mod counted;
 #[cfg(unix)]
+mod damage;
+#[cfg(unix)]
+mod mended;
+#[cfg(unix)]
 mod folder;
 #[cfg(unix)]
 mod golden;

@@ -262,7 +262,8 @@ impl<'a> Looking<'a> {
         for place in missing.into_iter().chain(behind).filter(asked_for) {
             match self.store.read(&segment_name(place), 0..1) {
                 Ok(_) => return Err(Error::new(Kind::NotThere, "a listing left out what is there")),
-                Err(gone) if gone.kind() == Kind::NotThere => {}
+                // Nothing, or something that is no file: it was listed as what it is, and is not the segment.
+                Err(gone) if matches!(gone.kind(), Kind::NotThere | Kind::Invalid) => {}
                 Err(error) => return Err(error),
             }
         }
