@@ -27,9 +27,9 @@
 mod check;
 pub mod checkpoints;
 mod clean;
-mod explain;
 #[cfg(all(feature = "damage", unix))]
 pub mod damage;
+mod explain;
 mod file;
 mod find;
 mod finding;

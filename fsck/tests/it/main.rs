@@ -10,8 +10,6 @@ mod counted;
 #[cfg(unix)]
 mod damage;
 #[cfg(unix)]
-mod mended;
-#[cfg(unix)]
 mod folder;
 #[cfg(unix)]
 mod golden;
@@ -23,6 +21,8 @@ mod journal;
 mod journal_program;
 #[cfg(unix)]
 mod journal_root;
+#[cfg(unix)]
+mod mended;
 #[cfg(all(unix, feature = "cli"))]
 mod pages;
 #[cfg(all(unix, feature = "cli"))]
