@@ -23,4 +23,6 @@ mod probe;
 mod program;
 mod specimen;
 #[cfg(all(unix, feature = "cli"))]
+mod timeline;
+#[cfg(all(unix, feature = "cli"))]
 mod verbs;
