@@ -42,6 +42,7 @@ mod root;
 mod salvage;
 mod seek;
 mod stats;
+mod timeline;
 mod walk;
 mod wanted;
 
@@ -59,4 +60,5 @@ pub use root::{Against, Here, Part, root, what_is_here};
 pub use salvage::{Salvaged, salvage, salvage_telling};
 pub use seek::{Goal, Place, before_last, seek};
 pub use stats::{GAPS_MAX, Gap, HOURS_MAX, Sizes, Stats, Sum, stats};
+pub use timeline::{Marks, timeline};
 pub use wanted::Wanted;

@@ -34,4 +34,6 @@ mod specimen;
 #[cfg(all(unix, feature = "cli"))]
 mod terminal;
 #[cfg(all(unix, feature = "cli"))]
+mod timeline;
+#[cfg(all(unix, feature = "cli"))]
 mod verbs;

@@ -29,6 +29,7 @@ mod progress;
 mod report;
 mod stats;
 mod text;
+mod timeline;
 mod when;
 
 use std::io::{self, BufWriter, Write};
@@ -100,6 +101,8 @@ enum Verb {
     Stats(stats::Args),
     /// What cleaning would remove, and what holds the rest
     Clean(clean::Args),
+    /// A picture of a log: its segments by time and position, epochs, damage, checkpoints, what cleaning removes next
+    Timeline(timeline::Args),
 }
 
 fn main() -> ExitCode {
@@ -141,5 +144,6 @@ fn run(verb: Verb, out: &mut dyn Write) -> Result<Answer, Failure> {
         Verb::Follow(args) => follow::run(&args, out),
         Verb::Stats(args) => stats::run(&args, out),
         Verb::Clean(args) => clean::run(&args, out),
+        Verb::Timeline(args) => timeline::run(&args, out),
     }
 }

@@ -22,6 +22,14 @@ enum Place {
     Url(String),
 }
 
+/// The folder that was typed, if it is one of this machine.
+pub(crate) fn folder(text: &OsStr) -> Option<PathBuf> {
+    match place(text) {
+        Ok(Place::Folder(path)) => Some(path),
+        _ => None,
+    }
+}
+
 /// The store at a folder or a URL.
 pub(crate) fn open(text: &OsStr) -> Result<Arc<dyn Store>, Failure> {
     let path = match place(text)? {
