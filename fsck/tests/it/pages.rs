@@ -133,5 +133,6 @@ pages! {
     inspect_logs,
     inspect_roots,
     pages_for_packagers,
+    probe,
     salvage,
 }

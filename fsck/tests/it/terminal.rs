@@ -298,3 +298,37 @@ fn a_repair_beside_a_live_writer_names_it_and_changes_nothing() {
         "looking needs no lock"
     );
 }
+
+#[test]
+fn what_was_salvaged_is_a_log_without_damage_and_the_old_one_is_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| dir.path().join(name));
+    damaged(&old);
+    let before = snapshot(&old);
+    let output = fsck(&["salvage", old.to_str().unwrap(), new.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "one record could not be read");
+    let page = String::from_utf8(output.stdout).unwrap();
+    let next = page.lines().last().unwrap().strip_prefix("next     wal-fsck ").unwrap();
+    let output = fsck(&[next, "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert!(lines.contains(r#""checked_records":29,"#), "{lines}");
+    assert_eq!(snapshot(&old), before);
+}
+
+#[test]
+fn a_repair_of_a_root_mends_the_logs_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    copy(&golden().join("root"), &root);
+    let file = root.join("received/0/0/00000000000000009464.wal");
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 0x10;
+    fs::write(file, bytes).unwrap();
+    let ended = |args: &[&str]| fsck(args).output().unwrap().status.code();
+    let path = root.to_str().unwrap();
+    assert_eq!(ended(&[path]), Some(4));
+    assert_eq!(ended(&["--repair", path]), Some(4));
+    assert_eq!(ended(&["--repair", "--yes", path]), Some(1));
+    assert_eq!(ended(&[path]), Some(0));
+}
