@@ -66,7 +66,8 @@ fn wrong(files: &Files, sample: &Sample, done: &Done, hidden_stay: bool) -> Resu
         return Err(format!("records {gone:?} did not come back\n{repaired}\n{report}"));
     }
     if done.forged == 0 {
-        let replayed = replayed(files).map_err(|error| format!("replaying: {error}\n{repaired}\n{report}"))?;
+        let replayed =
+            replayed(files).map_err(|error| format!("replaying: {error}\n{repaired}\n{report}"))?;
         if !replayed.is_superset(&before) {
             let gone: Vec<_> = before.difference(&replayed).collect();
             return Err(format!("a replay does not come to {gone:?}\n{repaired}\n{report}"));
