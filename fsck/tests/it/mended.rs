@@ -91,6 +91,7 @@ fn every_kind_of_damage_is_mended_with_the_stated_loss_and_not_one_record_more()
         let sample = Sample::of(shape);
         for seed in 0..if in_folder { 1 } else { seeds() } {
             let (files, _dir) = laid(sample, in_folder);
+            eprintln!("{kind:?} {shape:?} {seed}");
             let done = kind.apply(&Scene { sample, files: &files }, seed);
             if let Err(wrong) = wrong(&files, sample, &done, is_among(STAY_HIDDEN, kind.name)) {
                 failures.push(format!("{kind:?}, {shape:?}, seed {seed}: {wrong}"));
