@@ -70,25 +70,20 @@ pub(crate) fn planned(
     depth: Depth,
     survey: Survey,
 ) -> Result<Plan> {
-    let mut planning = Planning {
-        now: Overlay::new(store.clone()),
-        kept: quarantine::planned()?,
-        steps: Vec::new(),
-        by_hand: Vec::new(),
-        tried: BTreeSet::new(),
-    };
-    let mut survey = survey;
-    for _ in 0..ROUNDS_MAX {
-        if !planning.round(&survey)? {
-            break;
-        }
-        survey = look(&planning.now, at_least, depth)?;
-    }
+    let (mut planning, survey) = Planning::mend(store, at_least, depth, survey)?;
     planning.leftovers(&survey)?;
     planning.no_files(&**store)?;
     planning.losses(&survey, at_least)?;
     let Planning { steps, by_hand, .. } = planning;
     Ok(Plan { place: store.place(), at_least, depth, steps, by_hand })
+}
+
+/// The log as all that loses nothing would leave it, and what a quick look finds there.
+pub(crate) fn mended(store: &Arc<dyn Store>) -> Result<(Overlay, Survey)> {
+    let (at_least, depth) = (Position::START, Depth::Quick);
+    let found = look(&**store, at_least, depth)?;
+    let (planning, survey) = Planning::mend(store, at_least, depth, found)?;
+    Ok((planning.now, survey))
 }
 
 /// A plan in the making.
@@ -109,6 +104,29 @@ enum Mend {
 }
 
 impl Planning {
+    /// Everything that loses nothing, done in memory; and what a look finds then.
+    fn mend(
+        store: &Arc<dyn Store>,
+        at_least: Position,
+        depth: Depth,
+        mut survey: Survey,
+    ) -> Result<(Self, Survey)> {
+        let mut planning = Planning {
+            now: Overlay::new(store.clone()),
+            kept: quarantine::planned()?,
+            steps: Vec::new(),
+            by_hand: Vec::new(),
+            tried: BTreeSet::new(),
+        };
+        for _ in 0..ROUNDS_MAX {
+            if !planning.round(&survey)? {
+                break;
+            }
+            survey = look(&planning.now, at_least, depth)?;
+        }
+        Ok((planning, survey))
+    }
+
     /// Does something about what a look found; whether there was anything to do.
     fn round(&mut self, survey: &Survey) -> Result<bool> {
         let before = self.steps.len();

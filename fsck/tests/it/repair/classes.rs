@@ -2,7 +2,6 @@
 
 use headwater_fsck::{Consent, repair};
 use headwater_wal::Kind;
-use headwater_wal::store::Store;
 
 use super::{Place, RECORDS, all_but, is_clean_with};
 
@@ -263,7 +262,8 @@ fn every_class_is_clean_after_its_repair_with_exactly_the_stated_loss() {
     let mut failed = Vec::new();
     for origin in Place::both() {
         for class in CLASSES.iter().filter(|class| !class.growing || origin.is_growing()) {
-            let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| is_repaired(&origin, class)));
+            let tried =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| is_repaired(&origin, class)));
             if tried.is_err() {
                 failed.push((class.name, origin.is_growing()));
             }

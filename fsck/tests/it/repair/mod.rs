@@ -3,6 +3,7 @@
 
 mod classes;
 mod crashes;
+mod salvaging;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
