@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use headwater_wal::store::{Append, Entry, Name, Pages, Store, Survives, What};
+use headwater_wal::store::{Append, Entry, Name, Object, Pages, Store, Survives, What};
 use headwater_wal::{Error, Kind, Result};
 
 use super::Action;
@@ -169,6 +169,13 @@ impl Store for Overlay {
             }
         }
         Ok(whole.freeze())
+    }
+
+    fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {
+        match self.changed.get(name) {
+            None => self.under.open(name),
+            Some(_) => Ok(None),
+        }
     }
 
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {

@@ -8,8 +8,6 @@ mod checkpoints_program;
 #[cfg(unix)]
 mod damage;
 #[cfg(unix)]
-mod mended;
-#[cfg(unix)]
 mod folder;
 #[cfg(feature = "cli")]
 mod hostile;
@@ -19,6 +17,10 @@ mod journal;
 mod journal_program;
 #[cfg(unix)]
 mod journal_root;
+#[cfg(unix)]
+mod load;
+#[cfg(unix)]
+mod mended;
 #[cfg(all(unix, feature = "cli"))]
 mod probe;
 #[cfg(feature = "cli")]
