@@ -77,16 +77,18 @@ impl Drop for Stop<'_> {
 fn beside(store: &Arc<dyn Store>, look: &dyn Fn() -> Arc<dyn Store>, checks: u64) -> (u64, Busy) {
     let (busy, mut unavailable) = (Busy::default(), 0);
     std::thread::scope(|scope| {
-        scope.spawn(|| write(store, &busy));
-        let _stop = Stop(&busy.stop);
-        while busy.records.load(Ordering::Relaxed) == 0 {
-            std::thread::yield_now();
-        }
-        for number in 0..checks {
-            // The log shall be another one each time.
-            while busy.records.load(Ordering::Relaxed) < 8 * number {
+        let writer = scope.spawn(|| write(store, &busy));
+        let wait_for = |records: u64| {
+            while busy.records.load(Ordering::Relaxed) < records {
+                assert!(!writer.is_finished(), "the writer failed");
                 std::thread::yield_now();
             }
+        };
+        let _stop = Stop(&busy.stop);
+        wait_for(1);
+        for number in 0..checks {
+            // The log shall be another one each time.
+            wait_for(8 * number);
             let depth = if number % 4 == 0 { Depth::Full } else { Depth::Quick };
             // What was acknowledged before the check began must be there.
             let promised = Position(busy.acked.load(Ordering::Acquire));
