@@ -28,6 +28,57 @@ struct Patched {
     writes: Vec<(u64, Bytes)>,
 }
 
+impl Patched {
+    fn read(&self, range: Range<u64>, beneath: impl FnOnce(Range<u64>) -> Result<Bytes>) -> Result<Bytes> {
+        let (from, to) = (range.start.min(self.len), range.end.min(self.len));
+        if from >= to {
+            return Ok(Bytes::new());
+        }
+        let beneath = beneath(from..to.min(self.kept).max(from))?;
+        let touches = |&(offset, ref bytes): &(u64, Bytes)| offset < to && from < offset + bytes.len() as u64;
+        if beneath.len() as u64 == to - from && !self.writes.iter().any(touches) {
+            return Ok(beneath);
+        }
+        let mut whole = BytesMut::from(&beneath[..]);
+        whole.resize((to - from) as usize, 0);
+        for (offset, bytes) in &self.writes {
+            let (begin, end) = ((*offset).max(from), (offset + bytes.len() as u64).min(to));
+            if begin < end {
+                let part = &bytes[(begin - offset) as usize..(end - offset) as usize];
+                whole[(begin - from) as usize..(end - from) as usize].copy_from_slice(part);
+            }
+        }
+        Ok(whole.freeze())
+    }
+}
+
+/// A changed file, opened.
+#[derive(Debug)]
+struct Opened {
+    beneath: Arc<dyn Object>,
+    patched: Patched,
+}
+
+impl Object for Opened {
+    fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        self.patched.read(range, |range| self.beneath.read(range))
+    }
+
+    fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let bytes = self.read(offset..offset.saturating_add(into.len() as u64))?;
+        into[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+
+    fn data_from(&self, offset: u64) -> Result<u64> {
+        let beneath = self.beneath.data_from(offset)?;
+        let beneath = if beneath < self.patched.kept { beneath } else { self.patched.len };
+        let behind = |&(at, ref bytes): &(u64, Bytes)| (offset < at + bytes.len() as u64).then_some(at);
+        let written = self.patched.writes.iter().filter_map(behind).min();
+        Ok(written.map_or(beneath, |at| at.min(beneath)).max(offset))
+    }
+}
+
 /// A store, and changes over it.
 #[derive(Clone, Debug)]
 pub(crate) struct Overlay {
@@ -145,30 +196,24 @@ impl Store for Overlay {
     }
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        let patched = match self.changed.get(name) {
-            None => return self.under.read(name, range),
-            Some(Now::Gone) => return Err(not_there(name)),
-            Some(Now::File(patched)) => patched,
-        };
-        let (from, to) = (range.start.min(patched.len), range.end.min(patched.len));
-        if from >= to {
-            return Ok(Bytes::new());
+        match self.changed.get(name) {
+            None => self.under.read(name, range),
+            Some(Now::Gone) => Err(not_there(name)),
+            Some(Now::File(patched)) => patched.read(range, |range| self.under.read(&patched.from, range)),
         }
-        let beneath = self.under.read(&patched.from, from..to.min(patched.kept).max(from))?;
-        let touches = |&(offset, ref bytes): &(u64, Bytes)| offset < to && from < offset + bytes.len() as u64;
-        if beneath.len() as u64 == to - from && !patched.writes.iter().any(touches) {
-            return Ok(beneath);
-        }
-        let mut whole = BytesMut::from(&beneath[..]);
-        whole.resize((to - from) as usize, 0);
-        for (offset, bytes) in &patched.writes {
-            let (begin, end) = ((*offset).max(from), (offset + bytes.len() as u64).min(to));
-            if begin < end {
-                let part = &bytes[(begin - offset) as usize..(end - offset) as usize];
-                whole[(begin - from) as usize..(end - from) as usize].copy_from_slice(part);
+    }
+
+    fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {
+        match self.changed.get(name) {
+            None => self.under.open(name),
+            Some(Now::Gone) => Err(not_there(name)),
+            Some(Now::File(patched)) => {
+                let beneath = self.under.open(&patched.from)?;
+                let opened =
+                    |beneath| Arc::new(Opened { beneath, patched: patched.clone() }) as Arc<dyn Object>;
+                Ok(beneath.map(opened))
             }
         }
-        Ok(whole.freeze())
     }
 
     fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {

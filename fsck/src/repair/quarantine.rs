@@ -136,9 +136,13 @@ fn escaped(text: &str) -> String {
 
 /// Where the last byte ends that is not zero.
 fn nonzero_end(store: &dyn Store, file: &Name, from: u64, to: u64) -> Result<u64> {
+    let object = store.open(file)?;
     let (mut at, mut end) = (from, from);
     while at < to {
-        let part = store.read(file, at..to.min(at + PART_BYTES))?;
+        if let Some(object) = &object {
+            at = object.data_from(at)?;
+        }
+        let part = store.read(file, at..to.min(at + PART_BYTES).max(at))?;
         if part.is_empty() {
             break;
         }
