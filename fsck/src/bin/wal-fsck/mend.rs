@@ -72,11 +72,13 @@ fn answer(work: &mut Work<'_>, mendings: &[Mending]) -> Result<Answer, Failure> 
         return Ok(Answer::Leave("nobody is at a terminal to be asked, and --yes was not given"));
     }
     work.out.flush()?;
-    let _ = write!(io::stderr(), "\nDo this? [y/N] ");
-    let mut line = String::new();
-    let read = signals::while_asking(work.progress.interrupted(), || io::stdin().lock().read_line(&mut line));
-    Ok(match (read, line.trim()) {
-        (Ok(_), "y" | "Y" | "yes") => Answer::Do(consent),
+    let asked = signals::while_asking(work.progress.interrupted(), || {
+        let _ = write!(io::stderr(), "\nDo this? [y/N] ");
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    Ok(match asked {
+        Some(Ok(line)) if matches!(line.trim(), "y" | "Y" | "yes") => Answer::Do(consent),
         _ => {
             work.next = Some(command(work, false, false));
             Answer::Leave("the answer was not yes")

@@ -23,11 +23,14 @@ pub(crate) fn watch(interrupted: &Arc<AtomicBool>) -> io::Result<()> {
     Ok(())
 }
 
-/// While a person is asked something, nothing is under way that has to end in order.
-pub(crate) fn while_asking<T>(interrupted: &AtomicBool, ask: impl FnOnce() -> T) -> T {
-    // To a signal it is the second one.
-    let before = interrupted.swap(true, Ordering::SeqCst);
+/// While a person is asked something, nothing is under way that has to end in order: a signal ends the program at once. One
+/// that came before is the answer.
+pub(crate) fn while_asking<T>(interrupted: &AtomicBool, ask: impl FnOnce() -> T) -> Option<T> {
+    // To a signal that comes now it is the second one.
+    if interrupted.swap(true, Ordering::SeqCst) {
+        return None;
+    }
     let answer = ask();
-    interrupted.store(before, Ordering::SeqCst);
-    answer
+    interrupted.store(false, Ordering::SeqCst);
+    Some(answer)
 }
