@@ -1,7 +1,7 @@
 //! Positions on a stretch of the picture. Where no record can lie, between two epochs, the axis is broken: such a gap is
 //! as long as its writer's limits, and would push everything else together.
 
-use headwater_wal::{Position, Survey};
+use headwater_wal::{Position, Segment, Survey};
 
 use super::scale::{Scale, bytes_of_step, step_for};
 
@@ -30,7 +30,7 @@ pub(super) struct Tick {
 impl Axis {
     /// Of all that lies in the log's folder, from `low` to `high` in the picture.
     pub(super) fn of(survey: &Survey, low: f64, high: f64) -> Axis {
-        let segments = survey.chain().segments().iter().map(|segment| (segment.base, segment.end));
+        let segments = survey.chain().segments().iter().map(|segment| (segment.base, held_to(segment)));
         let asides = survey.aside().iter().map(|aside| (aside.base, aside.base.plus(aside.file_len)));
         let damages = survey.damages().iter().map(|damage| (damage.range.start, damage.range.end));
         let others = survey.torn().map(|torn| &torn.range).into_iter().chain(survey.lost());
@@ -99,6 +99,11 @@ impl Axis {
         }
         ticks
     }
+}
+
+/// The footer belongs to its segment; the room behind the end of an active one does not.
+fn held_to(segment: &Segment) -> Position {
+    if segment.sealed { segment.base.plus(segment.file_len).max(segment.end) } else { segment.end }
 }
 
 fn placed(stretches: &[(u64, u64)], low: f64, high: f64) -> Vec<Scale> {
