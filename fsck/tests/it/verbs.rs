@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::counted::Counted;
 use crate::journal_root::Place;
 use crate::program::{code, command, json, lines, run};
-use crate::specimen::{RECORDS, Specimen, options, payload};
+use crate::specimen::{RECORDS, Specimen, fill, options, payload};
 
 /// The names of a line, in their order.
 fn names(line: &Value) -> Vec<&str> {
@@ -242,6 +242,7 @@ fn clean_says_what_would_go_and_what_holds_the_rest() {
     // What is told is what goes.
     let store: Arc<dyn Store> = specimen.store();
     let log = Log::open(store, options()).unwrap().start(Position::START).unwrap();
+    log.confirm_clock();
     let found = json(&["clean", path, "--dry-run", "--json"], 0);
     let would = found.last().unwrap()["would_begin"].as_u64().unwrap();
     log.retire_before(Time::MAX).unwrap();
