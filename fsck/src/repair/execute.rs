@@ -55,7 +55,7 @@ pub(super) fn execute(
     }
     drop(own);
     let lost: Vec<Range<Position>> = done.iter().filter_map(|step| step.states.clone()).collect();
-    if !lost.is_empty() {
+    if done.iter().any(|step| step.settles) {
         state(store, plan.at_least, lost, &clock)?;
     }
     Ok(repaired)
@@ -132,9 +132,6 @@ fn state(
             survey.lost().iter().any(|lost| lost.start <= range.start && range.end <= lost.end)
         };
         lost.retain(|range| !stated(range) && !refusing.contains(range));
-        if lost.is_empty() && refusing.is_empty() {
-            return Ok(());
-        }
         let room = LOST_MAX.saturating_sub(refusing.len());
         let rest = lost.split_off(lost.len().min(room));
         let options = Options::default().durability(survey.durability());

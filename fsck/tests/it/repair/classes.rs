@@ -333,3 +333,20 @@ fn what_is_taken_away_is_kept_and_a_manifest_says_where_it_was() {
         assert_eq!(mended[8..12], whole[8..12], "the checksum with which the digest begins");
     }
 }
+
+#[test]
+fn leftovers_are_taken_away_and_a_torn_tail_is_set_aside_under_the_lock() {
+    for place in Place::both() {
+        let bytes = place.sim.read_raw(&name(&place, MIDDLE));
+        place.sim.write_raw("00000000000000900000.wal", &bytes); // in a range that a newer epoch has taken
+        let last = name(&place, RECORDS - 1);
+        if place.is_growing() {
+            change(&place, &last, |bytes| bytes.extend([9; 900]));
+        }
+        let plan = place.plan();
+        assert!(!plan.loses_data() && plan.steps().len() == 1 + usize::from(place.is_growing()), "{plan}");
+        place.repair(&plan).unwrap();
+        assert!(place.kept("00000000000000900000.wal"));
+        is_clean_with(&place, &all_but(&[]), "leftovers");
+    }
+}
