@@ -77,6 +77,7 @@ pub(crate) fn planned(
 ) -> Result<Plan> {
     let (mut planning, survey) = Planning::mend(store, at_least, depth, survey)?;
     planning.leftovers(&survey)?;
+    planning.unfinished(&survey)?;
     planning.no_files(&**store)?;
     match survey.damage_count() {
         0 => planning.torn(&survey),
@@ -264,6 +265,16 @@ impl Planning {
             self.step(what, Some(&file), vec![Action::Remove { file: file.clone() }])?;
         }
         Ok(())
+    }
+
+    /// The last of the changes: from here on the log may start.
+    fn unfinished(&mut self, survey: &Survey) -> Result<()> {
+        if !survey.repair_is_unfinished() {
+            return Ok(());
+        }
+        let mark = Name::new(name::UNFINISHED)?;
+        let what = "a repair was cut short; it is finished, and its mark is removed".into();
+        self.step(what, Some(&mark), vec![Action::Remove { file: mark.clone() }])
     }
 
     /// What stands under the name of a segment and is no file.

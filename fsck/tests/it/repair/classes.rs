@@ -202,6 +202,16 @@ pub(crate) const CLASSES: &[Class] = &[
         growing: false,
     },
     Class {
+        name: "the last two segments swapped",
+        damage: |p| {
+            let last = name(p, RECORDS - 1);
+            let before = (0..RECORDS).rev().map(|other| name(p, other)).find(|other| *other != last).unwrap();
+            swap(p, &last, &before);
+        },
+        lost: nothing,
+        growing: false,
+    },
+    Class {
         name: "a segment under another name",
         damage: |p| {
             let file = name(p, MIDDLE);
