@@ -216,13 +216,6 @@ impl Store for Overlay {
         }
     }
 
-    fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {
-        match self.changed.get(name) {
-            None => self.under.open(name),
-            Some(_) => Ok(None),
-        }
-    }
-
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {
         let changed = self.changed_in(folder);
         if changed.is_empty() {
