@@ -18,6 +18,8 @@ mod journal_program;
 #[cfg(unix)]
 mod journal_root;
 #[cfg(all(unix, feature = "cli"))]
+mod listing;
+#[cfg(all(unix, feature = "cli"))]
 mod probe;
 #[cfg(feature = "cli")]
 mod program;
