@@ -9,7 +9,7 @@ mod checkpoints_program;
 mod counted;
 #[cfg(unix)]
 mod folder;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod hostile;
 #[cfg(unix)]
 mod journal;
@@ -23,6 +23,8 @@ mod listing;
 mod probe;
 #[cfg(feature = "cli")]
 mod program;
+#[cfg(all(unix, feature = "cli"))]
+mod read_only;
 mod specimen;
 #[cfg(all(unix, feature = "cli"))]
 mod timeline;
