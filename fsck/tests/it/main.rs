@@ -13,7 +13,7 @@ mod damage;
 mod folder;
 #[cfg(unix)]
 mod golden;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 mod hostile;
 #[cfg(unix)]
 mod journal;
@@ -21,6 +21,8 @@ mod journal;
 mod journal_program;
 #[cfg(unix)]
 mod journal_root;
+#[cfg(all(unix, feature = "cli"))]
+mod listing;
 #[cfg(unix)]
 mod load;
 #[cfg(unix)]
@@ -31,6 +33,8 @@ mod pages;
 mod probe;
 #[cfg(feature = "cli")]
 mod program;
+#[cfg(all(unix, feature = "cli"))]
+mod read_only;
 mod repair;
 mod specimen;
 #[cfg(all(unix, feature = "cli"))]
