@@ -181,7 +181,14 @@ fn without_rights(program: &str, args: &[&str], dir: &Path) -> Output {
     if fs::metadata(dir).unwrap().uid() == 0 {
         command.uid(65534).gid(65534);
     }
-    command.args(args).current_dir(dir).output().unwrap()
+    command.args(args).current_dir(dir);
+    loop {
+        match command.output() {
+            // Another test that began a program meanwhile has the copy open for a moment.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => sleep(Duration::from_millis(10)),
+            output => return output.unwrap(),
+        }
+    }
 }
 
 #[test]
