@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use headwater_wal::format::name;
+use headwater_wal::format::name::{self, SUMMARIES};
 use headwater_wal::format::scan::Fault;
 use headwater_wal::store::Store;
 use headwater_wal::{Aside, Because, Damage, Depth, Position, Result, Survey, Torn};
@@ -42,11 +42,13 @@ pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Repo
         }
         unreadable += file.and_then(|file| Some(file.records?.saturating_sub(file.readable))).unwrap_or(0);
     }
+    findings.extend(survey.repair_is_unfinished().then(|| unfinished(&place)));
     findings.extend(survey.lost().iter().map(accepted));
     findings.extend(survey.torn().map(|found| torn(&place, found)));
     findings.extend(survey.aside().iter().filter_map(|aside| set_aside(&survey, aside)));
+    findings.extend(survey.misleading().iter().map(|name| misleading(name)));
     findings.extend(survey.foreign().iter().map(|name| foreign(name)));
-    Ok(Report { survey, depth, findings, unreadable })
+    Ok(Report { survey, depth, at_least, findings, unreadable })
 }
 
 fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Position>>) -> Finding {
@@ -75,6 +77,20 @@ fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Pos
         lost,
         remedy: format!("put the file back from a copy, if there is one, and check again; {without}"),
         next: Some(next),
+    }
+}
+
+fn unfinished(place: &str) -> Finding {
+    Finding {
+        severity: Severity::Damaged,
+        file: Some(name::UNFINISHED.into()),
+        offset: None,
+        range: None,
+        what: "a repair was cut short here; what it had taken away and not put back lies in quarantine"
+            .into(),
+        lost: "nothing: the next repair finishes it".into(),
+        remedy: "repair the log; until then it does not start".into(),
+        next: Some(format!("wal-fsck --repair {place}")),
     }
 }
 
@@ -115,7 +131,10 @@ fn set_aside(survey: &Survey, aside: &Aside) -> Option<Finding> {
     let Aside { base, file_len, because, begins_epoch } = *aside;
     let what = match because {
         Because::Damaged if survey.damage_count() > 0 => return None, // it is told as damage
-        Because::Damaged => "lies where a loss was accepted",
+        Because::Damaged if survey.lost().iter().any(|lost| lost.contains(&base)) => {
+            "lies where a loss was accepted"
+        }
+        Because::Damaged => "lies within the log, and no segment of it begins there",
         Because::Retired if begins_epoch => "was retired, and stays as the fence of its epoch",
         Because::Retired => "was retired, and is not removed yet",
         Because::Dead => "was written by a replaced writer, in a range that a newer epoch has taken",
@@ -131,6 +150,19 @@ fn set_aside(survey: &Survey, aside: &Aside) -> Option<Finding> {
         remedy: "nothing: the log's writer removes what need not stay".into(),
         next: None,
     })
+}
+
+fn misleading(name: &str) -> Finding {
+    Finding {
+        severity: Severity::SetAside,
+        file: Some(format!("{SUMMARIES}/{name}")),
+        offset: None,
+        range: None,
+        what: "a summary that does not verify, or says what the segments do not".into(),
+        lost: String::new(),
+        remedy: "remove it, if looks take long: nothing depends on it, and the log goes on without".into(),
+        next: None,
+    }
 }
 
 fn foreign(name: &str) -> Finding {

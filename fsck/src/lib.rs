@@ -1,7 +1,8 @@
 //! Looks into Headwater's logs, journals and checkpoints, and checks them.
 //!
-//! Nothing here ever creates, changes, locks or fences anything, also beside a live writer (promise P7): the only calls
-//! made of a [`Store`](headwater_wal::store::Store) are `list` and `read`.
+//! Whatever looks, checks or plans never creates, changes, locks or fences anything, also beside a live writer (promise
+//! P7): the only calls it makes of a [`Store`](headwater_wal::store::Store) are `list` and `read`. [`repair`] and
+//! [`salvage`] write, and say what.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -25,16 +26,24 @@
 
 mod check;
 pub mod checkpoints;
+#[cfg(all(feature = "damage", unix))]
+pub mod damage;
 mod file;
 mod find;
 mod finding;
 pub mod journal;
 mod lost;
+mod plan;
+mod repair;
 mod report;
+mod salvage;
 
 pub use check::check;
 pub use file::File;
 pub use find::{find, is_log, logs_below};
 pub use finding::{Finding, Severity};
 pub use headwater_wal::Depth;
+pub use plan::{Consent, Plan, Step, plan};
+pub use repair::{Repaired, repair, repair_with};
 pub use report::Report;
+pub use salvage::{Salvaged, salvage, salvage_telling};

@@ -6,6 +6,8 @@ mod checkpoints;
 #[cfg(all(unix, feature = "cli"))]
 mod checkpoints_program;
 #[cfg(unix)]
+mod damage;
+#[cfg(unix)]
 mod folder;
 #[cfg(feature = "cli")]
 mod hostile;
@@ -15,8 +17,11 @@ mod journal;
 mod journal_program;
 #[cfg(unix)]
 mod journal_root;
+#[cfg(unix)]
+mod mended;
 #[cfg(all(unix, feature = "cli"))]
 mod probe;
 #[cfg(feature = "cli")]
 mod program;
+mod repair;
 mod specimen;

@@ -17,7 +17,7 @@ use super::survey::{Aside, Because, Damage, Survey};
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::header::{EPOCH_LIMIT, HEADER_BYTES, Header, LOST_MAX};
-use crate::format::name::{self, CLAIMS, QUARANTINE};
+use crate::format::name::{self, CLAIMS, QUARANTINE, UNFINISHED};
 use crate::format::scan::{Seen, Source, Walk};
 use crate::format::totals::Totals;
 use crate::format::{Identity, Position};
@@ -34,6 +34,8 @@ pub(crate) struct Given<'a> {
     pub(crate) at_least: Position,
     /// What the caller knows is damaged and lets go.
     pub(crate) accepted: &'a [Range<Position>],
+    /// What a full look found bad within segments, which the epoch states as lost.
+    pub(crate) stated: &'a [Range<Position>],
     pub(crate) wall: Time,
     pub(crate) random: &'a dyn Fn() -> [u8; 16],
 }
@@ -125,6 +127,14 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
 }
 
 fn refuse(survey: &Survey, options: &Options, accepted: &[Range<Position>]) -> Result<()> {
+    if survey.unfinished {
+        let message = format!(
+            "a repair was cut short here, and a segment may be missing that it keeps in {QUARANTINE}; nothing was changed; \
+             run `wal-fsck --repair {}`, which finishes it",
+            survey.place
+        );
+        return Err(Error::new(Kind::Damaged, message).at(UNFINISHED, 0));
+    }
     let is_accepted = |damage: &Damage| {
         accepted.iter().any(|range| range.start <= damage.range.start && damage.range.end <= range.end)
     };
@@ -296,12 +306,26 @@ impl First {
         epoch: u64,
         token: [u8; 16],
     ) -> Result<Self> {
-        let lost = merged(survey.damages.iter().map(|damage| damage.range.clone()).collect());
+        let found = survey.damages.iter().map(|damage| damage.range.clone());
+        let unstated = given.stated.iter().filter(|range| !survey.chain.is_lost(range)).cloned();
+        let lost = merged(found.chain(unstated).collect());
+        if lost.len() > LOST_MAX {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!(
+                    "an epoch can state {LOST_MAX} lost ranges, not {}: state the rest in the next one",
+                    lost.len()
+                ),
+            ));
+        }
         // Behind an accepted loss no name may be met again, so the epoch begins behind all of them, and behind what was
         // promised. That fences a replaced writer only if it has lost nothing that this start cannot see: whoever accepts
         // a loss has made sure that the writer before has ended.
-        let base =
-            if lost.is_empty() { survey.end } else { survey.files_end.max(given.at_least).max(survey.end) };
+        let base = if survey.damages.is_empty() {
+            survey.end
+        } else {
+            survey.files_end.max(given.at_least).max(survey.end)
+        };
         let base = aligned(base)?;
         if epoch >= EPOCH_LIMIT {
             return Err(Error::new(Kind::Damaged, format!("no epoch number is left: epoch={epoch}")));
@@ -409,6 +433,7 @@ impl First {
         }
         chain.segments.push(self.segment());
         chain.shown = self.next;
+        chain.lost = survey.lost.iter().chain(&self.header.lost).cloned().collect();
         chain
     }
 

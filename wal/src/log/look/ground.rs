@@ -41,6 +41,7 @@ fn stretch_once(store: &dyn Store, chain: &Chain, range: Range<Position>) -> Res
     looking.begins = range.start;
     looking.acked = range.end;
     looking.to = Some(range.end);
+    looking.lost_elsewhere = chain.lost.clone();
     let mut looking = looking.read()?.expect("it rests on no summary");
     // Whatever has been retired since, what was to be looked at is this range.
     looking.begins = range.start;
@@ -142,22 +143,25 @@ impl<'a> Looking<'a> {
             || !is_there(&summaries::summary_name(end))?)
     }
 
-    /// Whether a summary says what the segments say, as far as they are still there and not damaged.
+    /// Whether a summary says what the segments say, as far as they are still there and neither damaged nor lost.
     fn says(&self, survey: &Survey, summary: &Summary) -> bool {
         let spoilt = |entry: &Entry| {
             survey
                 .damages
                 .iter()
-                .any(|damage| damage.range.start < entry.next && entry.base < damage.range.end)
+                .map(|damage| &damage.range)
+                .chain(&survey.lost)
+                .any(|range| range.start < entry.next && entry.base < range.end)
         };
         let same = |entry: &Entry| {
             let chain = &survey.chain.segments;
             let at = chain.binary_search_by_key(&entry.base, |segment| segment.base);
             at.is_ok_and(|at| {
                 let segment = &chain[at];
-                // Behind what was lost and accepted since, the chain goes on elsewhere.
-                let next =
-                    segment.next == entry.next || survey.lost.iter().any(|lost| lost.contains(&entry.next));
+                // Behind what is damaged, or was lost and accepted since, the chain goes on elsewhere.
+                let next = segment.next == entry.next
+                    || survey.lost.iter().any(|lost| lost.contains(&entry.next))
+                    || survey.damages.iter().any(|damage| damage.range.contains(&entry.next));
                 let ends =
                     (segment.end, segment.file_len, segment.epoch, segment.begins_epoch, segment.sealed)
                         == (entry.end, entry.file_len, entry.epoch, entry.begins_epoch, entry.sealed);

@@ -1,0 +1,103 @@
+//! What is done to a log is mended by a repair: every kind of damage, on every shape, with the stated loss and not one
+//! record more, and a second repair finds nothing to do.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use headwater_fsck::damage::{Done, Files, RECORDS, Sample, Scene, Shape};
+use headwater_fsck::{Consent, Depth, Report, Severity, check, plan, repair_with};
+use headwater_wal::store::sim::SimClock;
+use headwater_wal::{Log, Position};
+
+use crate::damage::{everywhere, laid, readable, seeds};
+use crate::specimen::{options, payload};
+
+/// Kinds that a repair leaves to a person, and why.
+const BY_HAND: &[(&str, &str)] = &[];
+
+/// Kinds after which records whose bytes are there stay out of the log, and why.
+const STAY_HIDDEN: &[(&str, &str)] = &[];
+
+fn is_among(kinds: &[(&str, &str)], name: &str) -> bool {
+    kinds.iter().any(|(kind, _)| *kind == name)
+}
+
+fn checked(files: &Files) -> headwater_wal::Result<Report> {
+    check(&*files.store(), Position::START, Depth::Full)
+}
+
+fn mend(files: &Files, report: &Report) -> headwater_wal::Result<headwater_fsck::Repaired> {
+    let store = files.store();
+    let plan = plan(&store, report)?;
+    repair_with(&store, &plan, Consent::LoseData, Arc::new(SimClock::new(7)))
+}
+
+/// The records that a replay from the beginning gives.
+fn replayed(files: &Files) -> Result<BTreeSet<usize>, String> {
+    let opened = Log::open(files.store(), options()).map_err(|error| error.to_string())?;
+    let replay = opened.replay(Position::START).map_err(|error| error.to_string())?;
+    let numbered = |record: headwater_wal::Record| {
+        let text = String::from_utf8_lossy(&record.payload).into_owned();
+        let number = text.split(' ').nth(1).and_then(|number| number.parse().ok()).unwrap_or(u64::MAX);
+        assert_eq!(text, payload(number), "other bytes");
+        number as usize
+    };
+    replay.map(|record| record.map(numbered).map_err(|error| error.to_string())).collect()
+}
+
+fn wrong(files: &Files, sample: &Sample, done: &Done, hidden_stay: bool) -> Result<(), String> {
+    let before = readable(files, sample);
+    let report = checked(files).map_err(|error| error.to_string())?;
+    let repaired = mend(files, &report).map_err(|error| format!("{error}\n{report}"))?;
+    let report = checked(files).map_err(|error| format!("{error} after {repaired}"))?;
+    let left = report.findings().iter().any(|one| matches!(one.severity, Severity::Damaged | Severity::Torn));
+    if left || !report.is_sound() {
+        return Err(format!("it is left so: {report}\n{repaired}"));
+    }
+    let all: BTreeSet<usize> = (0..RECORDS as usize).collect();
+    let due: BTreeSet<usize> = all.difference(&done.lost).copied().collect();
+    let after = readable(files, sample);
+    if !after.is_superset(&before) {
+        let gone: Vec<_> = before.difference(&after).collect();
+        return Err(format!("the repair lost records {gone:?}\n{repaired}\n{report}"));
+    }
+    if !hidden_stay && after != due {
+        let gone: Vec<_> = due.difference(&after).collect();
+        return Err(format!("records {gone:?} did not come back\n{repaired}\n{report}"));
+    }
+    if done.forged == 0 {
+        let replayed =
+            replayed(files).map_err(|error| format!("replaying: {error}\n{repaired}\n{report}"))?;
+        if !replayed.is_superset(&before) {
+            let gone: Vec<_> = before.difference(&replayed).collect();
+            return Err(format!("a replay does not come to {gone:?}\n{repaired}\n{report}"));
+        }
+    }
+    let bytes = files.bytes();
+    let again = mend(files, &report).map_err(|error| format!("again: {error}\n{report}"))?;
+    if bytes != files.bytes() {
+        return Err(format!("a second repair changed something: {again}\n{report}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn every_kind_of_damage_is_mended_with_the_stated_loss_and_not_one_record_more() {
+    let mut failures = Vec::new();
+    for (shape, in_folder, kind) in everywhere() {
+        // In a folder only what can happen nowhere else.
+        if in_folder && kind.suits(Shape::Disk, false) || is_among(BY_HAND, kind.name) {
+            continue;
+        }
+        let sample = Sample::of(shape);
+        for seed in 0..if in_folder { 1 } else { seeds() } {
+            let (files, _dir) = laid(sample, in_folder);
+            let done = kind.apply(&Scene { sample, files: &files }, seed);
+            if let Err(wrong) = wrong(&files, sample, &done, is_among(STAY_HIDDEN, kind.name)) {
+                failures.push(format!("{kind:?}, {shape:?}, seed {seed}: {wrong}"));
+                break;
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} kinds\n\n{}", failures.len(), failures.join("\n\n\n"));
+}
