@@ -18,6 +18,8 @@ mod journal_program;
 #[cfg(unix)]
 mod journal_root;
 #[cfg(unix)]
+mod load;
+#[cfg(unix)]
 mod mended;
 #[cfg(all(unix, feature = "cli"))]
 mod probe;
