@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use headwater_wal::format::name;
+use headwater_wal::format::name::{self, SUMMARIES};
 use headwater_wal::format::scan::Fault;
 use headwater_wal::store::Store;
 use headwater_wal::{Aside, Because, Damage, Depth, Position, Result, Survey, Torn};
@@ -40,13 +40,34 @@ pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Repo
             };
             findings.push(damaged(&place, damage, lost, refused(damage)));
         }
-        unreadable += file.and_then(|file| Some(file.records?.saturating_sub(file.readable))).unwrap_or(0);
+        unreadable += file.map_or(0, |file| file.unreadable());
+    }
+    if depth == Depth::Full {
+        unreadable += unreadable_where_accepted(store, &survey)?;
     }
     findings.extend(survey.lost().iter().map(accepted));
     findings.extend(survey.torn().map(|found| torn(&place, found)));
     findings.extend(survey.aside().iter().filter_map(|aside| set_aside(&survey, aside)));
+    findings.extend(survey.misleading().iter().map(|name| misleading(name)));
     findings.extend(survey.foreign().iter().map(|name| foreign(name)));
-    Ok(Report { survey, depth, findings, unreadable })
+    Ok(Report { survey, depth, at_least, findings, unreadable })
+}
+
+/// Where a loss was accepted, nothing is damaged any more, and footers count what is lost all the same.
+fn unreadable_where_accepted(store: &dyn Store, survey: &Survey) -> Result<u64> {
+    let mut unreadable = 0;
+    if survey.lost().is_empty() {
+        return Ok(unreadable);
+    }
+    for segment in survey.chain().segments().iter().filter(|segment| segment.sealed) {
+        let (file, range) = (name::segment(segment.base), segment.base..segment.end);
+        let is_told = survey.damages().iter().any(|damage| damage.file == file);
+        if !is_told && survey.lost().iter().any(|lost| overlap(lost, &range)) {
+            let file = Damaged::of(store, survey, segment.base, Vec::new())?;
+            unreadable += file.map_or(0, |file| file.unreadable());
+        }
+    }
+    Ok(unreadable)
 }
 
 fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Position>>) -> Finding {
@@ -58,12 +79,12 @@ fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Pos
     };
     let without = match refused {
         Some(range) => format!(
-            "where there is none, the log starts only if the loss is accepted by name when it is opened: \
-             `accept_loss(Position({})..Position({}))`",
+            "where there is none, `wal-fsck --repair` mends what can be mended and says what that gives up; or the log \
+             starts if the loss is accepted by name when it is opened: `accept_loss(Position({})..Position({}))`",
             range.start, range.end
         ),
         None => "where there is none, the log starts all the same, and whoever reads or replays what lies here gets an \
-                  error that says so"
+                  error that says so, until `wal-fsck --repair` states it as lost"
             .into(),
     };
     Finding {
@@ -115,7 +136,10 @@ fn set_aside(survey: &Survey, aside: &Aside) -> Option<Finding> {
     let Aside { base, file_len, because, begins_epoch } = *aside;
     let what = match because {
         Because::Damaged if survey.damage_count() > 0 => return None, // it is told as damage
-        Because::Damaged => "lies where a loss was accepted",
+        Because::Damaged if survey.lost().iter().any(|lost| lost.contains(&base)) => {
+            "lies where a loss was accepted"
+        }
+        Because::Damaged => "lies within the log, and no segment of it begins there",
         Because::Retired if begins_epoch => "was retired, and stays as the fence of its epoch",
         Because::Retired => "was retired, and is not removed yet",
         Because::Dead => "was written by a replaced writer, in a range that a newer epoch has taken",
@@ -131,6 +155,19 @@ fn set_aside(survey: &Survey, aside: &Aside) -> Option<Finding> {
         remedy: "nothing: the log's writer removes what need not stay".into(),
         next: None,
     })
+}
+
+fn misleading(name: &str) -> Finding {
+    Finding {
+        severity: Severity::SetAside,
+        file: Some(format!("{SUMMARIES}/{name}")),
+        offset: None,
+        range: None,
+        what: "a summary that does not verify, or says what the segments do not".into(),
+        lost: String::new(),
+        remedy: "remove it, if looks take long: nothing depends on it, and the log goes on without".into(),
+        next: None,
+    }
 }
 
 fn foreign(name: &str) -> Finding {

@@ -61,4 +61,8 @@ impl Source for File<'_> {
         let to = from.saturating_add((end - offset) as usize).min(self.window.len());
         Ok(&self.window[from..to])
     }
+
+    fn data_from(&mut self, offset: u64) -> Result<u64> {
+        self.store.open(&self.name)?.map_or(Ok(offset), |object| object.data_from(offset))
+    }
 }

@@ -27,6 +27,8 @@
 mod check;
 pub mod checkpoints;
 mod clean;
+#[cfg(all(feature = "damage", unix))]
+pub mod damage;
 mod explain;
 mod file;
 mod find;
@@ -54,7 +56,7 @@ pub use finding::{Finding, Severity};
 pub use headwater_wal::Depth;
 pub use listing::{Listing, NEWEST, Unread, WHOLE_MAX, list};
 pub use plan::{Consent, Plan, Step, plan};
-pub use repair::{Repaired, repair};
+pub use repair::{Repaired, repair, repair_with};
 pub use report::Report;
 pub use root::{Against, Here, Part, root, what_is_here};
 pub use salvage::{Salvaged, salvage, salvage_telling};

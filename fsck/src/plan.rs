@@ -1,13 +1,23 @@
 //! What a repair would do: worked out from a report, shown before anything is written.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use headwater_wal::store::Store;
-use headwater_wal::{Position, Result};
+use headwater_wal::format::header::LOST_MAX;
+use headwater_wal::format::name;
+use headwater_wal::format::scan::Fault;
+use headwater_wal::store::{Name, Store, What};
+use headwater_wal::{Because, Damage, Depth, Position, Result, Survey, look};
 
 use crate::Report;
+use crate::lost::Damaged;
+use crate::repair::overlay::Overlay;
+use crate::repair::{Action, Misplaced, in_place, quarantine, ready_made, rebuild, seal_again};
+
+/// How often what was mended is looked at again.
+const ROUNDS_MAX: usize = 32;
 
 /// One thing that a repair does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +30,9 @@ pub struct Step {
     pub range: Option<Range<Position>>,
     /// What is given up by it; empty if nothing is. Such a step needs [`Consent::LoseData`].
     pub loses: String,
+    pub(crate) actions: Vec<Action>,
+    /// What a new epoch states as lost.
+    pub(crate) states: Option<Range<Position>>,
 }
 
 /// What whoever owns the data agrees to.
@@ -35,15 +48,227 @@ pub enum Consent {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) place: String,
+    pub(crate) at_least: Position,
+    pub(crate) depth: Depth,
     pub(crate) steps: Vec<Step>,
     /// What only a person can do, and how.
     pub(crate) by_hand: Vec<String>,
 }
 
 /// Works out what a repair would do about what a check has found. Nothing is written.
+///
+/// Every step is tried on what is there, in memory, and the log is looked at as it would be left: as deep as the report's
+/// check did. So a plan reads as much as that check, once more for each round of what depends on one another.
 pub fn plan(store: &Arc<dyn Store>, report: &Report) -> Result<Plan> {
-    let _ = report;
-    Ok(Plan { place: store.place(), steps: Vec::new(), by_hand: Vec::new() })
+    planned(store, report.at_least, report.depth, report.survey.clone())
+}
+
+/// The same from what a look has found.
+pub(crate) fn planned(
+    store: &Arc<dyn Store>,
+    at_least: Position,
+    depth: Depth,
+    survey: Survey,
+) -> Result<Plan> {
+    let (mut planning, survey) = Planning::mend(store, at_least, depth, survey)?;
+    planning.leftovers(&survey)?;
+    planning.no_files(&**store)?;
+    planning.losses(&survey, at_least)?;
+    let Planning { steps, by_hand, .. } = planning;
+    Ok(Plan { place: store.place(), at_least, depth, steps, by_hand })
+}
+
+/// The log as all that loses nothing would leave it, and what a quick look finds there.
+pub(crate) fn mended(store: &Arc<dyn Store>) -> Result<(Overlay, Survey)> {
+    let (at_least, depth) = (Position::START, Depth::Quick);
+    let found = look(&**store, at_least, depth)?;
+    let (planning, survey) = Planning::mend(store, at_least, depth, found)?;
+    Ok((planning.now, survey))
+}
+
+/// A plan in the making.
+struct Planning {
+    /// The log as it will be.
+    now: Overlay,
+    kept: Name,
+    steps: Vec<Step>,
+    by_hand: Vec<String>,
+    /// What was mended once and is still bad is not mended in the same way again.
+    tried: BTreeSet<(Position, Mend)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Mend {
+    Header,
+    End,
+}
+
+impl Planning {
+    /// Everything that loses nothing, done in memory; and what a look finds then.
+    fn mend(
+        store: &Arc<dyn Store>,
+        at_least: Position,
+        depth: Depth,
+        mut survey: Survey,
+    ) -> Result<(Self, Survey)> {
+        let mut planning = Planning {
+            now: Overlay::new(store.clone()),
+            kept: quarantine::planned()?,
+            steps: Vec::new(),
+            by_hand: Vec::new(),
+            tried: BTreeSet::new(),
+        };
+        for _ in 0..ROUNDS_MAX {
+            if !planning.round(&survey)? {
+                break;
+            }
+            survey = look(&planning.now, at_least, depth)?;
+        }
+        Ok((planning, survey))
+    }
+
+    /// Does something about what a look found; whether there was anything to do.
+    fn round(&mut self, survey: &Survey) -> Result<bool> {
+        let before = self.steps.len();
+        // What lies where it does not belong comes first: much else may look damaged because of it.
+        let ready = ready_made(&self.now, survey, &self.kept)?;
+        let misplaced = if ready.is_empty() { in_place(&self.now, survey)? } else { ready };
+        for Misplaced { file, what, actions } in misplaced {
+            self.step(what, Some(&file), actions)?;
+        }
+        if self.steps.len() > before {
+            return Ok(true);
+        }
+        for damage in survey.damages() {
+            let Some(base) = name::parse_segment(&damage.file) else { continue };
+            match damage.what {
+                Fault::Missing | Fault::Chain => {}
+                Fault::Header => self.header(survey, base)?,
+                _ => self.end(survey, base)?,
+            }
+        }
+        Ok(self.steps.len() > before)
+    }
+
+    fn header(&mut self, survey: &Survey, base: Position) -> Result<()> {
+        if !self.tried.insert((base, Mend::Header)) {
+            return Ok(());
+        }
+        let Some((action, how)) = rebuild(&self.now, survey, base)? else { return Ok(()) };
+        self.step(how.into(), Some(&segment(base)?), vec![action])
+    }
+
+    /// Mends the end of a segment, if that is what is damaged: what a footer or a later epoch vouches for has none.
+    fn end(&mut self, survey: &Survey, base: Position) -> Result<()> {
+        let segments = survey.chain().segments();
+        let here = segments.iter().find(|segment| segment.base == base);
+        if here.is_none_or(|segment| segment.sealed) || !self.tried.insert((base, Mend::End)) {
+            return Ok(());
+        }
+        let Some(action) = seal_again(&self.now, survey, base)? else { return Ok(()) };
+        let what = match &action {
+            Action::Rewrite { writes, .. } if writes.is_empty() => "the bytes behind its footer are cut off",
+            _ => "its footer is made again from what it holds, so that the log goes on behind it",
+        };
+        self.step(what.into(), Some(&segment(base)?), vec![action])
+    }
+
+    /// What is no part of the log any more.
+    fn leftovers(&mut self, survey: &Survey) -> Result<()> {
+        let grows = self.now.append().is_some();
+        for aside in survey.aside() {
+            // Without a lock, an epoch's first segment keeps the next name of a replaced writer taken for ever.
+            if aside.begins_epoch && !grows {
+                continue;
+            }
+            let file = segment(aside.base)?;
+            match aside.because {
+                Because::Dead => {
+                    let leaf = format!("{file}.dead");
+                    let what = "a newer epoch has taken its range; it is taken away".into();
+                    self.step(what, Some(&file), vec![Action::SetAside { file: file.clone(), leaf }])?;
+                }
+                Because::Retired => {
+                    let what = "it was retired, and is removed".into();
+                    self.step(what, Some(&file), vec![Action::Remove { file: file.clone() }])?;
+                }
+                Because::Torn | Because::Damaged => {}
+            }
+        }
+        for leaf in survey.misleading() {
+            let file = Name::new(name::SUMMARIES)?.join(leaf)?;
+            let what = "a summary that does not say what the segments say; it is removed".into();
+            self.step(what, Some(&file), vec![Action::Remove { file: file.clone() }])?;
+        }
+        Ok(())
+    }
+
+    /// What stands under the name of a segment and is no file.
+    fn no_files(&mut self, store: &dyn Store) -> Result<()> {
+        for page in store.list(&Name::ROOT)? {
+            for entry in page? {
+                if !matches!(entry.what, What::File(_)) && name::parse_segment(&entry.name).is_some() {
+                    self.by_hand.push(format!(
+                        "{} is no file, and a segment has this name: move it out of {}, and check again",
+                        entry.name,
+                        store.place()
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is still bad is lost, and a new epoch states it.
+    fn losses(&mut self, survey: &Survey, at_least: Position) -> Result<()> {
+        let refusing = look(&self.now, at_least, Depth::Quick)?.damage_count();
+        if refusing > LOST_MAX as u64 {
+            self.by_hand.push(format!(
+                "the log cannot be followed in {refusing} places, and an epoch can state {LOST_MAX} that are lost:                  salvage what can be read into a new log"
+            ));
+            return Ok(());
+        }
+        let named = survey.damages().len() as u64;
+        if survey.damage_count() > named {
+            self.by_hand.push(format!(
+                "{} more places are damaged than are named here: check again after this repair",
+                survey.damage_count() - named
+            ));
+        }
+        for damages in survey.damages().chunk_by(|one, other| one.file == other.file) {
+            let damages: Vec<&Damage> = damages.iter().collect();
+            let file = Damaged::read(&self.now, survey, &damages)?;
+            for damage in damages {
+                let loses = match &file {
+                    Some(file) => file.tell(damage)?,
+                    None => "all records at these positions".into(),
+                };
+                let Range { start, end } = damage.range;
+                self.steps.push(Step {
+                    what: format!("{}: a new epoch states for ever that this is lost", damage.what),
+                    file: Some(damage.file.clone()),
+                    range: Some(start..end),
+                    loses,
+                    actions: Vec::new(),
+                    states: Some(start..end.max(start.plus(1))),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, what: String, file: Option<&Name>, actions: Vec<Action>) -> Result<()> {
+        for action in &actions {
+            self.now.apply(action, &self.kept)?;
+        }
+        let file = file.map(Name::to_string);
+        self.steps.push(Step { what, file, range: None, loses: String::new(), actions, states: None });
+        Ok(())
+    }
+}
+
+fn segment(base: Position) -> Result<Name> {
+    Name::new(name::segment(base))
 }
 
 impl Plan {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use headwater_wal::format::scan::Fault;
-use headwater_wal::{Depth, Survey};
+use headwater_wal::{Depth, Position, Survey};
 
 use crate::{Finding, Severity};
 
@@ -12,6 +12,8 @@ use crate::{Finding, Severity};
 pub struct Report {
     pub(crate) survey: Survey,
     pub(crate) depth: Depth,
+    /// What the caller knew was acknowledged.
+    pub(crate) at_least: Position,
     pub(crate) findings: Vec<Finding>,
     pub(crate) unreadable: u64,
 }

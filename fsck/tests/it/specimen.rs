@@ -4,13 +4,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use headwater_fsck::damage::{Files, Sample, Shape};
+pub(crate) use headwater_fsck::damage::{fill, options, payload};
 use headwater_fsck::{Depth, Report, check};
 use headwater_wal::format::name::segment;
 use headwater_wal::store::{Local, Store};
-use headwater_wal::{Compression, Handle, Log, Options, Position, Time};
+use headwater_wal::{Handle, Position};
 use tempfile::TempDir;
 
-pub(crate) const RECORDS: u64 = 90;
+pub(crate) const RECORDS: u64 = headwater_fsck::damage::RECORDS;
 
 pub(crate) struct Specimen {
     _dir: TempDir,
@@ -19,46 +21,14 @@ pub(crate) struct Specimen {
     pub(crate) handles: Vec<Handle>,
 }
 
-pub(crate) fn options() -> Options {
-    Options::default().segment_bytes(16 << 10).record_bytes_max(64 << 10).compression(Compression::Off)
-}
-
-pub(crate) fn payload(number: u64) -> String {
-    format!("record {number} {}", "x".repeat(number as usize * 11))
-}
-
-/// Appends the records of three lives, the last of which is still running.
-pub(crate) fn fill(store: &Arc<dyn Store>) -> (Vec<Handle>, Log) {
-    let (mut handles, mut number) = (Vec::new(), 0);
-    loop {
-        let log = Log::open(store.clone(), options()).unwrap().start(Position::START).unwrap();
-        for _ in 0..RECORDS / 3 {
-            handles.push(log.append_kind(7, Time(1_000 + number), payload(number)).unwrap().wait().unwrap());
-            number += 1;
-        }
-        if number == RECORDS {
-            return (handles, log);
-        }
-        log.close().unwrap();
-    }
-}
-
 impl Specimen {
     /// Two lives that were closed, and one that was killed.
     pub(crate) fn new() -> Specimen {
         let dir = tempfile::tempdir().unwrap();
-        let alive = dir.path().join("alive");
-        let store: Arc<dyn Store> = Arc::new(Local::open(&alive).unwrap());
-        let (handles, log) = fill(&store);
-        // Copied while its writer lives: what a kill leaves.
         let path = dir.path().join("log");
-        fs::create_dir(&path).unwrap();
-        for entry in fs::read_dir(&alive).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), path.join(entry.file_name())).unwrap();
-        }
-        log.close().unwrap();
-        Specimen { _dir: dir, path, handles }
+        let sample = Sample::of(Shape::Disk);
+        sample.lay(&Files::Folder(path.clone()));
+        Specimen { _dir: dir, path, handles: sample.records.clone() }
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {

@@ -41,6 +41,12 @@ pub trait Source {
         None
     }
 
+    /// The first offset from `offset` on that may hold anything but zeros. A medium that knows its holes passes over them, so
+    /// that the longest of files takes no longer than what is in it.
+    fn data_from(&mut self, offset: u64) -> Result<u64, Self::Error> {
+        Ok(offset)
+    }
+
     /// Whether there are `len` bytes from `offset` on and they have this CRC-32C. Window by window here; a source that
     /// hands the bytes out afterwards keeps them.
     fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool, Self::Error> {
@@ -556,6 +562,7 @@ impl<S: Source> Walk<S> {
                 }
             }
             at += usable as u64;
+            at = self.behind_zeros(at, zeros_from)?;
         }
         Ok(Found::Nothing { zeros_from })
     }
@@ -572,8 +579,19 @@ impl<S: Source> Walk<S> {
                 nonzero_end = (at + nonzero as u64 + 1).next_multiple_of(8).min(to);
             }
             at += window.len() as u64;
+            at = self.behind_zeros(at, nonzero_end)?;
         }
         Ok(nonzero_end)
+    }
+
+    /// Where to look on at `at`, if all has been zeros from `zeros_from` on. A hole is asked for only behind a whole window
+    /// of zeros: most zeros are few.
+    fn behind_zeros(&mut self, at: u64, zeros_from: u64) -> Result<u64, S::Error> {
+        if at < zeros_from.saturating_add(WINDOW_BYTES as u64) {
+            return Ok(at);
+        }
+        // Heads begin at multiples of eight bytes, and one that straddles the hole's end may begin in it.
+        Ok((self.source.data_from(at)?.saturating_sub(LONGEST_HEAD as u64) & !7).max(at))
     }
 }
 

@@ -21,6 +21,7 @@ pub struct Opened {
     clock: Arc<dyn Clock>,
     survey: Survey,
     accepted: Vec<Range<Position>>,
+    stated: Vec<Range<Position>>,
 }
 
 impl Log {
@@ -33,7 +34,7 @@ impl Log {
     pub fn open_with(store: Arc<dyn Store>, options: Options, clock: Arc<dyn Clock>) -> Result<Opened> {
         options.check()?;
         let survey = look_near(&*store, Position::START, Depth::Quick)?;
-        Ok(Opened { store, options, clock, survey, accepted: Vec::new() })
+        Ok(Opened { store, options, clock, survey, accepted: Vec::new(), stated: Vec::new() })
     }
 }
 
@@ -77,6 +78,26 @@ impl Opened {
         self
     }
 
+    /// States in the next epoch that a range is lost which only a full look finds bad: it lies within a segment, and the
+    /// log starts in spite of it. Checks call it lost from then on, and a replay passes over it. An epoch can state
+    /// [`LOST_MAX`](crate::format::header::LOST_MAX) ranges, those that are accepted included.
+    ///
+    /// Nothing looks whether the range is bad: whoever states it has looked.
+    #[must_use]
+    pub fn state_loss(mut self, range: Range<Position>) -> Self {
+        self.stated.push(range);
+        self
+    }
+
+    /// Begins an epoch that says what was accepted and stated, and leaves the log as one that nobody writes. Errors as of
+    /// [`start`](Opened::start).
+    pub fn accept(self, at_least: Position) -> Result<()> {
+        let Opened { store, options, clock, accepted, stated, .. } = self;
+        let (accepted, stated) = (&accepted, &stated);
+        let given = Given { at_least, accepted, stated, wall: clock.wall(), random: &|| clock.random() };
+        start(store, &options, &given).map(drop)
+    }
+
     /// Starts the log: takes it over, decides where it ends, begins an epoch. `at_least` is a position that the caller
     /// knows was acknowledged ([`Position::START`] if it knows of none): if the log ends before, it is damaged.
     ///
@@ -102,8 +123,9 @@ impl Opened {
     }
 
     fn begin(self, at_least: Position, stepped: bool) -> Result<Core> {
-        let Opened { store, options, clock, accepted, .. } = self;
-        let given = Given { at_least, accepted: &accepted, wall: clock.wall(), random: &|| clock.random() };
+        let Opened { store, options, clock, accepted, stated, .. } = self;
+        let (accepted, stated) = (&accepted, &stated);
+        let given = Given { at_least, accepted, stated, wall: clock.wall(), random: &|| clock.random() };
         let started = start(store.clone(), &options, &given)?;
         Ok(Core::new(store, options, clock.clone(), started, stepped))
     }

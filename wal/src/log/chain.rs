@@ -72,6 +72,13 @@ pub struct Chain {
     pub(crate) begins: Position,
     /// What is shown to readers ends here.
     pub(crate) shown: Position,
+    /// What was lost and accepted: who goes along the chain passes over it.
+    pub(crate) lost: Arc<[Range<Position>]>,
+}
+
+/// Whether all of a range was lost and accepted.
+pub(crate) fn is_lost(lost: &[Range<Position>], range: &Range<Position>) -> bool {
+    lost.iter().any(|lost| lost.start <= range.start && range.end <= lost.end)
 }
 
 /// What lies at a position of the chain.
@@ -105,7 +112,7 @@ impl Chain {
 
     /// The chain with all its segments; `found` is told of parts that no summary lists.
     pub(super) fn whole_by(&self, store: &dyn Store, mut found: impl FnMut(Survey)) -> Result<Chain> {
-        let mut whole = Chain { older: None, segments: Vec::new(), ..self.clone() };
+        let mut whole = Chain { older: None, ..self.clone_without_segments() };
         let mut parts = Parts::new(store, Arc::new(self.clone()), self.begins)?;
         while let Some(part) = parts.next()? {
             whole.segments.extend_from_slice(&part.chain.segments);
@@ -114,8 +121,19 @@ impl Chain {
         Ok(whole)
     }
 
+    /// The chain without its segments, which can be many.
+    pub(crate) fn clone_without_segments(&self) -> Chain {
+        let Chain { identity, begins, shown, older, ref lost, .. } = *self;
+        Chain { identity, begins, shown, older, lost: Arc::clone(lost), segments: Vec::new() }
+    }
+
     pub(crate) fn life(&self, segment: &Segment) -> Life {
         Life { identity: self.identity, epoch: segment.epoch }
+    }
+
+    /// Whether all of a range was lost and accepted.
+    pub(crate) fn is_lost(&self, range: &Range<Position>) -> bool {
+        is_lost(&self.lost, range)
     }
 
     /// The index of the first segment that holds anything at or behind `position`.

@@ -3,11 +3,12 @@
 mod onwards;
 mod seat;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use self::onwards::{Behind, Next, Onwards};
 use self::seat::Seat;
-use super::chain::Segment;
+use super::chain::{Segment, is_lost};
 use super::look::{Depth, look_near};
 use super::parts::Reached;
 use super::read::Record;
@@ -32,6 +33,8 @@ pub struct Follow {
     limit: u32,
     from: Position,
     identity: u64,
+    /// What was lost and accepted: it is passed over.
+    lost: Arc<[Range<Position>]>,
     seat: Option<Seat>,
     /// On an object store: from one segment to the next without a look at the log.
     onwards: Option<Onwards>,
@@ -40,7 +43,16 @@ pub struct Follow {
 
 impl Follow {
     pub(super) fn new(store: Arc<dyn Store>, limit: u32, from: Position) -> Self {
-        Follow { store, limit, from, identity: 0, seat: None, onwards: None, failed: false }
+        Follow {
+            store,
+            limit,
+            from,
+            identity: 0,
+            lost: Arc::default(),
+            seat: None,
+            onwards: None,
+            failed: false,
+        }
     }
 
     /// Where to go on after the last record that was returned.
@@ -70,6 +82,9 @@ impl Follow {
                     }
                     Some(Seen::Bad(bad)) if bad.range.end > self.from => {
                         self.from = bad.range.end;
+                        if is_lost(&self.lost, &bad.range) {
+                            continue;
+                        }
                         return Err(damaged(&*self.store, base, bad.range, &bad.what.to_string()));
                     }
                     Some(_) => {}
@@ -78,6 +93,9 @@ impl Follow {
                         let (told, shown) = (base.plus(seat.told).max(self.from), base.plus(seat.taken));
                         if told < shown {
                             self.from = shown;
+                            if is_lost(&self.lost, &(told..shown)) {
+                                continue;
+                            }
                             return Err(damaged(
                                 &*self.store,
                                 base,
@@ -168,7 +186,7 @@ impl Follow {
         let ended = |segment: &Segment| segment.sealed || segment.closed_at.is_some();
         // Behind what looked like the end of a segment that the look says has not ended: nothing to show for now.
         let Some(segment) = known.filter(|segment| ended(segment) || self.from <= segment.end) else {
-            self.identity = chain.identity;
+            (self.identity, self.lost) = (chain.identity, chain.lost.clone());
             if survey.damage_count() == 0 {
                 self.go_behind(chain.segments.last().and_then(Behind::of));
             }
@@ -182,7 +200,7 @@ impl Follow {
         }
         let ended = ended(segment);
         let shown = if ended { segment.end } else { survey.acked().min(segment.end).max(segment.start()) };
-        self.identity = chain.identity;
+        (self.identity, self.lost) = (chain.identity, chain.lost.clone());
         let mut seat = Seat::new(segment.clone(), chain.life(segment), shown);
         seat.next = ended.then_some(segment.next);
         seat.damage = damage_behind(&survey, segment);
@@ -256,6 +274,9 @@ impl Follow {
         }
         let range = segment.start().max(self.from)..segment.end;
         self.from = self.from.max(segment.next);
+        if survey.chain().is_lost(&range) {
+            return Ok(());
+        }
         Err(damaged(&*self.store, segment.base, range, "the file has gone"))
     }
 }

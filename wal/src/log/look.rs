@@ -10,6 +10,7 @@ pub(crate) use ground::stretch;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::chain::Segment;
 use super::source::{File, segment_name};
@@ -144,6 +145,8 @@ struct Looking<'a> {
     damage_count: u64,
     /// What was lost and accepted, by the headers of the chain's epochs.
     lost: Vec<Range<Position>>,
+    /// The same, of epochs that lie outside of what is looked at.
+    lost_elsewhere: Arc<[Range<Position>]>,
 }
 
 impl<'a> Looking<'a> {
@@ -170,6 +173,7 @@ impl<'a> Looking<'a> {
             damages: Vec::new(),
             damage_count: 0,
             lost: Vec::new(),
+            lost_elsewhere: Arc::default(),
         }
     }
 
@@ -258,7 +262,8 @@ impl<'a> Looking<'a> {
         for place in missing.into_iter().chain(behind).filter(asked_for) {
             match self.store.read(&segment_name(place), 0..1) {
                 Ok(_) => return Err(Error::new(Kind::NotThere, "a listing left out what is there")),
-                Err(gone) if gone.kind() == Kind::NotThere => {}
+                // Nothing, or something that is no file: it was listed as what it is, and is not the segment.
+                Err(gone) if matches!(gone.kind(), Kind::NotThere | Kind::Invalid) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -337,7 +342,7 @@ impl<'a> Looking<'a> {
         self.fates = judge::fates(self.begins, &candidates);
         self.closers.clear();
         self.lost.clear();
-        let before = self.ground.iter().flat_map(|ground| &ground.lost);
+        let before = self.ground.iter().flat_map(|ground| &ground.lost).chain(&*self.lost_elsewhere);
         self.lost.extend(before.filter(|lost| lost.end > self.begins).cloned());
         for (at, found) in self.found.iter().enumerate() {
             let first = found.header().filter(|header| header.begins_epoch && self.fates[at] == Fate::Alive);

@@ -129,8 +129,7 @@ impl<R: Reads> Parts<R> {
         let held = self.held.as_ref().expect("the held part comes last");
         segments.retain(|segment| (self.at..self.to).contains(&segment.base));
         self.at = end;
-        let chain =
-            Chain { identity: held.identity, begins: held.begins, shown: held.shown, older: None, segments };
+        let chain = Chain { older: None, segments, ..(**held).clone_without_segments() };
         Part { chain: Arc::new(chain), found }
     }
 }

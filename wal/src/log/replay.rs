@@ -22,8 +22,8 @@ use crate::store::Store;
 
 /// The records of a log, as it stood when the replay began.
 ///
-/// Damage is an item of its own, an error that names file and offset; the records around it follow. Any other error,
-/// such as a failed read, ends the replay.
+/// Damage is an item of its own, an error that names file and offset; the records around it follow. What was lost and
+/// accepted ([`Survey::lost`]) is passed over. Any other error, such as a failed read, ends the replay.
 ///
 /// It holds a window of 256 KiB, or one record that is longer; of an object store a segment, or 8 MiB of one that is
 /// longer, and up to 64 MiB that are read ahead, 64 reads at most. Dropped, it gives those up. A payload of 2 KiB or more
@@ -45,6 +45,14 @@ pub struct Replay {
     /// What opening found damaged and is not told yet: where it begins, and what to say of it.
     damages: VecDeque<(Position, Error)>,
     done: bool,
+}
+
+/// What became of a segment that is not there.
+enum Gone {
+    Retired,
+    /// Its loss was accepted.
+    Accepted,
+    Damaged(Error),
 }
 
 #[derive(Debug)]
@@ -135,8 +143,8 @@ impl Replay {
                     let (told, base) = (current.told.max(self.from), current.segment.base);
                     let over = self.current.take();
                     self.feed = over.map(|over| over.walk.into_source().into_reads());
-                    if told < end {
-                        let range = told..end;
+                    let range = told..end;
+                    if told < end && !self.chain.is_lost(&range) {
                         return Ok(Some(Err(damaged(
                             &*self.store,
                             base,
@@ -153,7 +161,7 @@ impl Replay {
                         return Ok(Some(current.record(frame, self.chain.identity, self.limit)));
                     }
                 }
-                Some(Seen::Bad(bad)) if bad.range.end > self.from => {
+                Some(Seen::Bad(bad)) if bad.range.end > self.from && !self.chain.is_lost(&bad.range) => {
                     let (base, what) = (current.segment.base, bad.what.to_string());
                     return Ok(Some(Err(damaged(&*self.store, base, bad.range, &what))));
                 }
@@ -180,19 +188,22 @@ impl Replay {
     }
 
     /// What to say of a segment that is not there and was not retired: a look that rests on a summary does not miss it.
-    fn lost(&mut self) -> Result<Option<Error>> {
+    fn lost(&mut self) -> Result<Gone> {
         let Some(segment) = self.chain.segments.get(self.next_segment.wrapping_sub(1)) else {
-            return Ok(None);
+            return Ok(Gone::Retired);
         };
         if self.store.append().is_some()
             || look_near(&*self.store, Position::START, Depth::Quick)?.begins() > segment.base
         {
-            return Ok(None);
+            return Ok(Gone::Retired);
         }
         let (base, range) = (segment.base, segment.start().max(self.from)..segment.end);
         self.current = None;
         self.feed = Some(self.feed());
-        Ok(Some(damaged(&*self.store, base, range, "the file has gone")))
+        if self.chain.is_lost(&range) {
+            return Ok(Gone::Accepted);
+        }
+        Ok(Gone::Damaged(damaged(&*self.store, base, range, "the file has gone")))
     }
 
     /// What the segments of this part are read by, from the next one on.
@@ -277,29 +288,27 @@ impl Iterator for Replay {
         if self.done {
             return None;
         }
-        match self.step() {
-            Ok(Some(item)) => Some(item),
-            Ok(None) => {
-                self.done = true;
-                None
-            }
-            Err(gone) if gone.kind() == Kind::NotThere => Some(Err(match self.lost() {
-                Ok(Some(lost)) => lost,
+        loop {
+            let failed = match self.step() {
+                Ok(Some(item)) => return Some(item),
                 Ok(None) => {
                     self.done = true;
-                    let message =
-                        "a segment went while it was replayed: it was retired; pin what is still needed";
-                    Error::new(Kind::Retired, message).because(gone)
+                    return None;
                 }
-                Err(error) => {
-                    self.done = true;
-                    error
-                }
-            })),
-            Err(error) => {
-                self.done = true;
-                Some(Err(error))
-            }
+                Err(gone) if gone.kind() == Kind::NotThere => match self.lost() {
+                    Ok(Gone::Accepted) => continue,
+                    Ok(Gone::Damaged(lost)) => return Some(Err(lost)),
+                    Ok(Gone::Retired) => {
+                        let message =
+                            "a segment went while it was replayed: it was retired; pin what is still needed";
+                        Error::new(Kind::Retired, message).because(gone)
+                    }
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            self.done = true;
+            return Some(Err(failed));
         }
     }
 }

@@ -168,6 +168,13 @@ impl<R: Reads> Source for File<R> {
         self.window.get(offset, len)
     }
 
+    fn data_from(&mut self, offset: u64) -> Result<u64> {
+        match &self.opened {
+            Opened::Kept(object) => object.data_from(offset),
+            Opened::NotYet | Opened::ByName => Ok(offset),
+        }
+    }
+
     #[inline(always)]
     fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool> {
         if len > self.holds {

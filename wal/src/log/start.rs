@@ -34,6 +34,8 @@ pub(crate) struct Given<'a> {
     pub(crate) at_least: Position,
     /// What the caller knows is damaged and lets go.
     pub(crate) accepted: &'a [Range<Position>],
+    /// What a full look found bad within segments, which the epoch states as lost.
+    pub(crate) stated: &'a [Range<Position>],
     pub(crate) wall: Time,
     pub(crate) random: &'a dyn Fn() -> [u8; 16],
 }
@@ -296,12 +298,26 @@ impl First {
         epoch: u64,
         token: [u8; 16],
     ) -> Result<Self> {
-        let lost = merged(survey.damages.iter().map(|damage| damage.range.clone()).collect());
+        let found = survey.damages.iter().map(|damage| damage.range.clone());
+        let unstated = given.stated.iter().filter(|range| !survey.chain.is_lost(range)).cloned();
+        let lost = merged(found.chain(unstated).collect());
+        if lost.len() > LOST_MAX {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!(
+                    "an epoch can state {LOST_MAX} lost ranges, not {}: state the rest in the next one",
+                    lost.len()
+                ),
+            ));
+        }
         // Behind an accepted loss no name may be met again, so the epoch begins behind all of them, and behind what was
         // promised. That fences a replaced writer only if it has lost nothing that this start cannot see: whoever accepts
         // a loss has made sure that the writer before has ended.
-        let base =
-            if lost.is_empty() { survey.end } else { survey.files_end.max(given.at_least).max(survey.end) };
+        let base = if survey.damages.is_empty() {
+            survey.end
+        } else {
+            survey.files_end.max(given.at_least).max(survey.end)
+        };
         let base = aligned(base)?;
         if epoch >= EPOCH_LIMIT {
             return Err(Error::new(Kind::Damaged, format!("no epoch number is left: epoch={epoch}")));
@@ -409,6 +425,7 @@ impl First {
         }
         chain.segments.push(self.segment());
         chain.shown = self.next;
+        chain.lost = survey.lost.iter().chain(&self.header.lost).cloned().collect();
         chain
     }
 

@@ -165,6 +165,12 @@ pub trait Object: fmt::Debug + Send + Sync {
 
     /// Fills `into` with the bytes from `offset` on, and answers how many there were: fewer only where the object ends.
     fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize>;
+
+    /// The first offset from `offset` on that may hold anything but zeros: a hole of the file is passed over, where the
+    /// medium knows of it.
+    fn data_from(&self, offset: u64) -> Result<u64> {
+        Ok(offset)
+    }
 }
 
 /// What a durable write outlives.

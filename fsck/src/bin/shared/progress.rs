@@ -177,20 +177,25 @@ pub(crate) fn all_bytes(progress: &Progress, store: &dyn Store) -> Result<Option
 pub(crate) struct Watched {
     store: Arc<dyn Store>,
     progress: Arc<Progress>,
+    is_to_end: bool,
 }
 
 impl Watched {
     pub(crate) fn over(store: Arc<dyn Store>, progress: &Arc<Progress>) -> Arc<dyn Store> {
-        Arc::new(Watched { store, progress: progress.clone() })
+        Arc::new(Watched { store, progress: progress.clone(), is_to_end: false })
+    }
+
+    /// One whose reads do not fail when they are interrupted, for work that goes on to its end.
+    pub(crate) fn to_the_end(store: Arc<dyn Store>, progress: &Arc<Progress>) -> Arc<dyn Store> {
+        Arc::new(Watched { store, progress: progress.clone(), is_to_end: true })
+    }
+
+    fn go_on(&self) -> Result<()> {
+        if self.is_to_end { Ok(()) } else { self.progress.go_on() }
     }
 }
 
 impl Progress {
-    fn count(&self, bytes: &Bytes) -> Result<()> {
-        self.read(bytes.len());
-        self.go_on()
-    }
-
     fn go_on(&self) -> Result<()> {
         match self.interrupted.load(Ordering::Relaxed) {
             true => Err(Error::new(Kind::Unavailable, "it was interrupted by a signal")),
@@ -214,34 +219,32 @@ impl Store for Watched {
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
         let bytes = self.store.read(name, range)?;
-        self.progress.count(&bytes)?;
+        self.progress.read(bytes.len());
+        self.go_on()?;
         Ok(bytes)
     }
 
     fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {
-        let progress = self.progress.clone();
-        let watch = |object| Arc::new(WatchedObject { object, progress }) as Arc<dyn Object>;
+        let (progress, is_to_end) = (self.progress.clone(), self.is_to_end);
+        let watch = |object| Arc::new(WatchedObject { object, progress, is_to_end }) as Arc<dyn Object>;
         Ok(self.store.open(name)?.map(watch))
     }
 
     fn list(&self, folder: &Name) -> Result<Pages<'_>> {
-        self.progress.go_on()?;
+        self.go_on()?;
         self.store.list(folder)
     }
 
     fn list_after(&self, folder: &Name, after: &str) -> Result<Pages<'_>> {
-        self.progress.go_on()?;
+        self.go_on()?;
         self.store.list_after(folder, after)
     }
 
     fn fetch(&self, name: &Name, range: Range<u64>) -> Option<Fetch> {
+        self.go_on().ok()?;
         let fetch = self.store.fetch(name, range)?;
         let progress = self.progress.clone();
-        Some(Fetch::new(move || {
-            let bytes = fetch.wait()?;
-            progress.count(&bytes)?;
-            Ok(bytes)
-        }))
+        Some(Fetch::new(move || fetch.wait().inspect(|bytes| progress.read(bytes.len()))))
     }
 
     fn remove(&self, name: &Name) -> Result<()> {
@@ -269,19 +272,26 @@ impl Store for Watched {
 struct WatchedObject {
     object: Arc<dyn Object>,
     progress: Arc<Progress>,
+    is_to_end: bool,
+}
+
+impl WatchedObject {
+    fn read_so_many(&self, bytes: usize) -> Result<()> {
+        self.progress.read(bytes);
+        if self.is_to_end { Ok(()) } else { self.progress.go_on() }
+    }
 }
 
 impl Object for WatchedObject {
     fn read(&self, range: Range<u64>) -> Result<Bytes> {
         let bytes = self.object.read(range)?;
-        self.progress.count(&bytes)?;
+        self.read_so_many(bytes.len())?;
         Ok(bytes)
     }
 
     fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         let count = self.object.read_into(offset, into)?;
-        self.progress.read(count);
-        self.progress.go_on()?;
+        self.read_so_many(count)?;
         Ok(count)
     }
 }
@@ -323,5 +333,8 @@ mod tests {
         progress.interrupted().store(true, Ordering::Relaxed);
         assert_eq!(watched.read(&name, 0..9).unwrap_err().kind(), Kind::Unavailable);
         assert!(watched.list(&Name::ROOT).is_err());
+        let store: Arc<dyn Store> = Arc::new(headwater_wal::store::Memory::objects());
+        store.put(&name, Bytes::from_static(b"abc")).unwrap();
+        assert_eq!(Watched::to_the_end(store, &progress).read(&name, 0..9).unwrap(), "abc");
     }
 }

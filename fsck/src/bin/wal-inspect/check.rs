@@ -12,9 +12,9 @@ use headwater_wal::store::Store;
 use crate::checkpoints::show_report;
 use crate::failure::{Answer, Failure};
 use crate::journal::show_report as show_journal;
-use crate::place;
 use crate::progress::{Progress, Watched, all_bytes};
 use crate::report::{self, line};
+use crate::{colour, place};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -73,11 +73,15 @@ impl Args {
 
 /// Shows what is wrong with a log, and what checkpoints need of it and it does not have.
 fn log(report: &Report, needs: &[Finding], json: bool, out: &mut dyn Write) -> Result<Answer, Failure> {
-    let shown = if json { report::log(report, out) } else { write!(out, "{report}") };
+    let shown = if json {
+        report::log(report, out)
+    } else {
+        out.write_all(colour::page(&report.to_string()).as_bytes())
+    };
     let shown = shown.and_then(|()| {
         needs.iter().try_for_each(|finding| match json {
             true => line(finding).write(out),
-            false => writeln!(out, "\n{finding}"),
+            false => out.write_all(colour::page(&format!("\n{finding}\n")).as_bytes()),
         })
     });
     let bad = needs.iter().any(|finding| finding.severity == Severity::Damaged);

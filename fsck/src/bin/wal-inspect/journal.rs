@@ -13,7 +13,7 @@ use headwater_fsck::{Finding, Severity, is_log};
 use headwater_wal::{Error, Kind, Position};
 
 use crate::failure::{Answer, Failure};
-use crate::{check, place, report};
+use crate::{check, colour, place, report};
 
 /// The state is read again while the driver goes on under it.
 const TRIES: u32 = 5;
@@ -216,7 +216,11 @@ fn went(journal: &Journal, error: Error) -> Error {
 
 /// Shows a report, and answers as its findings are.
 pub(crate) fn show_report(report: &Report, json: bool, out: &mut dyn Write) -> Result<Answer, Failure> {
-    let shown = if json { report::journal(report, out) } else { write!(out, "{report}") };
+    let shown = if json {
+        report::journal(report, out)
+    } else {
+        out.write_all(colour::page(&report.to_string()).as_bytes())
+    };
     let answer = match report.state() {
         "clean" => Answer::Sound,
         "damaged" => Answer::Damaged,

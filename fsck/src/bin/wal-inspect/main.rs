@@ -4,6 +4,8 @@ mod asked;
 mod check;
 mod checkpoints;
 mod clean;
+#[path = "../shared/colour.rs"]
+mod colour;
 mod compact;
 mod dump;
 mod explain;
@@ -16,6 +18,8 @@ mod item;
 mod journal;
 mod json;
 mod ls;
+#[path = "../shared/pages.rs"]
+mod pages;
 mod payload;
 mod place;
 #[path = "../shared/progress.rs"]
@@ -31,24 +35,51 @@ mod when;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use failure::{Answer, Failure, USAGE};
 
-const HELP_AFTER: &str = "\
+const PLACES: &str = "\
 PATH is the folder of a log or of checkpoints, or a root that has `journal`, `received` and `checkpoints` in it: a path,
 or a URL (file:///DIR, and built with the features s3, gcs and azure s3://BUCKET/PREFIX, gs://BUCKET/PREFIX and
 az://CONTAINER/PREFIX, with options as ?key=value&key=value or from the environment). Nothing is ever changed, created
-or locked, and a writer may be at work.
+or locked, and a writer may be at work.";
 
+const CODES: &str = "\
 Exit codes:
   0   all is well (a torn tail after a crash is)
   4   something is damaged, and stays as it is
   8   something could not be looked at
   16  the command line is wrong";
 
+const EXAMPLES: &str = "\
+wal-inspect info /var/lib/stream/received/0/1
+    what the log is, how far it reaches, and in what state it is
+wal-inspect dump /var/lib/stream/received/0/1 --tail 5
+    its last records; with --since '2h ago' those of the last two hours
+wal-inspect follow /var/lib/stream/received/0/1 --json
+    records as they come, in lines of JSON
+wal-inspect stats /var/lib/stream/received/0/1
+    how many records there are, how large, how well compressed, and when none came
+wal-inspect explain /var/lib/stream hw1:HANDLE
+    where a handle points, and why it cannot be read
+wal-inspect checkpoints /var/lib/stream show newest
+    what the newest checkpoint of a root holds, and from where it is replayed
+wal-inspect journal /var/lib/stream --state
+    which batches are not done, and which blocks wait
+wal-inspect clean /var/lib/stream --dry-run --before '7d ago'
+    what cleaning would remove, and what holds the rest
+wal-inspect timeline /var/lib/stream --svg journal.svg
+    a picture of its journal
+wal-inspect check --json s3://bucket/stream
+    everything that is wrong in a root, in lines of JSON";
+
 #[derive(Debug, Parser)]
-#[command(name = "wal-inspect", version, about = "Looks into logs, journals and checkpoints, and changes nothing", after_help = HELP_AFTER)]
+#[command(
+    name = "wal-inspect",
+    version,
+    about = "Looks into logs, journals and checkpoints, and changes nothing"
+)]
 struct Args {
     #[command(subcommand)]
     verb: Verb,
@@ -85,18 +116,11 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let definition = Args::command().after_help(format!("{PLACES}\n\n{CODES}"));
+    let sections = [("PLACES", PLACES), ("EXIT STATUS", CODES), ("EXAMPLES", EXAMPLES)];
+    let args: Args = match pages::args(definition, &sections, USAGE) {
         Ok(args) => args,
-        Err(error) => {
-            // What was typed is quoted in it. If it cannot be written, nobody is there to be told.
-            let text = text::escaped_lines(&error.to_string());
-            if error.use_stderr() {
-                let _ = io::stderr().write_all(text.as_bytes());
-                return ExitCode::from(USAGE);
-            }
-            let _ = io::stdout().write_all(text.as_bytes());
-            return ExitCode::SUCCESS;
-        }
+        Err(code) => return code,
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let answer = run(args.verb, &mut out).and_then(|answer| {

@@ -41,6 +41,7 @@ fn stretch_once(store: &dyn Store, chain: &Chain, range: Range<Position>) -> Res
     looking.begins = range.start;
     looking.acked = range.end;
     looking.to = Some(range.end);
+    looking.lost_elsewhere = chain.lost.clone();
     let mut looking = looking.read()?.expect("it rests on no summary");
     // Whatever has been retired since, what was to be looked at is this range.
     looking.begins = range.start;
@@ -155,9 +156,10 @@ impl<'a> Looking<'a> {
             let at = chain.binary_search_by_key(&entry.base, |segment| segment.base);
             at.is_ok_and(|at| {
                 let segment = &chain[at];
-                // Behind what was lost and accepted since, the chain goes on elsewhere.
-                let next =
-                    segment.next == entry.next || survey.lost.iter().any(|lost| lost.contains(&entry.next));
+                // Behind what is damaged, or was lost and accepted since, the chain goes on elsewhere.
+                let next = segment.next == entry.next
+                    || survey.lost.iter().any(|lost| lost.contains(&entry.next))
+                    || survey.damages.iter().any(|damage| damage.range.contains(&entry.next));
                 let ends =
                     (segment.end, segment.file_len, segment.epoch, segment.begins_epoch, segment.sealed)
                         == (entry.end, entry.file_len, entry.epoch, entry.begins_epoch, entry.sealed);

@@ -1,7 +1,5 @@
 //! Following the chain to its end, and asking the judge what that end means.
 
-use std::ops::Range;
-
 use super::{Depth, Found, Looking, NAMED_MAX, Rest};
 use crate::clock::Time;
 use crate::error::Result;
@@ -13,7 +11,7 @@ use crate::format::outline::{Beyond, Outline};
 use crate::format::scan::{Fault, Seen, Walk};
 use crate::format::seed::Life;
 use crate::format::{Durability, Identity, Position};
-use crate::log::chain::{Chain, Segment};
+use crate::log::chain::{Chain, Segment, is_lost};
 use crate::log::source::{File, segment_name};
 use crate::log::survey::{Aside, Because, Damage, Survey, Torn};
 
@@ -229,9 +227,7 @@ impl Looking<'_> {
     }
 
     fn damage(&mut self, damage: Damage) {
-        let accepted =
-            |lost: &Range<Position>| lost.start <= damage.range.start && damage.range.end <= lost.end;
-        if self.lost.iter().any(accepted) {
+        if is_lost(&self.lost, &damage.range) {
             return;
         }
         self.damage_count += 1;
@@ -384,6 +380,7 @@ impl Looking<'_> {
                 older,
                 begins: self.begins,
                 shown: end,
+                lost: self.lost.as_slice().into(),
                 segments: std::mem::take(&mut self.segments),
             },
         }

@@ -81,4 +81,15 @@ impl Object for Opened {
     fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         self.fill(offset, into).map_err(|cause| self.failed(cause.into()))
     }
+
+    #[cfg(target_os = "linux")]
+    fn data_from(&self, offset: u64) -> Result<u64> {
+        // It moves the file's own offset, which no read here goes by.
+        Ok(match rustix::fs::seek(&self.file, rustix::fs::SeekFrom::Data(offset)) {
+            Ok(data) => data,
+            Err(Errno::NXIO) => self.file.metadata().map_err(|cause| self.failed(cause))?.len().max(offset),
+            // A file system that knows no holes.
+            Err(_) => offset,
+        })
+    }
 }

@@ -10,7 +10,7 @@ use headwater_wal::store::Store;
 
 use super::{Which, id};
 use crate::failure::{Answer, Failure};
-use crate::{check, report};
+use crate::{check, colour, report};
 
 pub(super) fn run(
     store: Arc<dyn Store>,
@@ -30,7 +30,11 @@ pub(super) fn run(
 
 /// Shows a report, and answers as its findings are.
 pub(crate) fn show(report: &Report, json: bool, out: &mut dyn Write) -> Result<Answer, Failure> {
-    let shown = if json { report::checkpoints(report, out) } else { write!(out, "{report}") };
+    let shown = if json {
+        report::checkpoints(report, out)
+    } else {
+        out.write_all(colour::page(&report.to_string()).as_bytes())
+    };
     let answer = match report.state() {
         "clean" => Answer::Sound,
         "damaged" => Answer::Damaged,
