@@ -10,7 +10,7 @@ use crate::program::run;
 use crate::read_only::{self, OF_A_LOG};
 use crate::specimen::options;
 
-const PAYLOADS: [&[u8]; 7] = [
+const PAYLOADS: [&[u8]; 8] = [
     b"\x1b[2J\x1b]0;owned\x07",
     b"two\nlines\r\t\x08\x7f\x00",
     "\u{9b}31m \u{85} \u{2028}".as_bytes(),
@@ -18,6 +18,7 @@ const PAYLOADS: [&[u8]; 7] = [
     "abc\u{202e}cba\u{2066}x\u{200b}".as_bytes(),
     br#""quoted" \ back"#,
     b"",
+    "{\"a\": \"\u{9b}31m\u{202e}\"}".as_bytes(),
 ];
 
 /// What a terminal shows as it is, or a line's end.

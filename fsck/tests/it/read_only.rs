@@ -94,7 +94,7 @@ const OF_A_ROOT: [&str; 19] = [
     "check @ --quick",
     "checkpoints @",
     "checkpoints @ --json",
-    "checkpoints @ --verify",
+    "checkpoints @ verify",
     "journal @",
     "journal @ --json",
     "journal @ --state",

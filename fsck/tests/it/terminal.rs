@@ -197,7 +197,7 @@ fn what_may_not_be_read_is_named_with_who_may() {
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let shut = dir.path().join("shut");
     copy(&golden().join("log"), &shut.join("log"));
-    fs::set_permissions(&shut, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
     for (name, program, args) in [
         ("wal-fsck", FSCK, &["shut/log"][..]),
         ("wal-inspect", env!("CARGO_BIN_EXE_wal-inspect"), &["info", "shut/log"]),

@@ -55,12 +55,22 @@ Exit codes:
 const EXAMPLES: &str = "\
 wal-inspect info /var/lib/stream/received/0/1
     what the log is, how far it reaches, and in what state it is
-wal-inspect dump /var/lib/stream/received/0/1 --last 5
-    its last records
+wal-inspect dump /var/lib/stream/received/0/1 --tail 5
+    its last records; with --since '2h ago' those of the last two hours
+wal-inspect follow /var/lib/stream/received/0/1 --json
+    records as they come, in lines of JSON
+wal-inspect stats /var/lib/stream/received/0/1
+    how many records there are, how large, how well compressed, and when none came
+wal-inspect explain /var/lib/stream hw1:HANDLE
+    where a handle points, and why it cannot be read
 wal-inspect checkpoints /var/lib/stream show newest
     what the newest checkpoint of a root holds, and from where it is replayed
 wal-inspect journal /var/lib/stream --state
     which batches are not done, and which blocks wait
+wal-inspect clean /var/lib/stream --dry-run --before '7d ago'
+    what cleaning would remove, and what holds the rest
+wal-inspect timeline /var/lib/stream --svg journal.svg
+    a picture of its journal
 wal-inspect check --json s3://bucket/stream
     everything that is wrong in a root, in lines of JSON";
 
