@@ -5,7 +5,7 @@ mod check;
 mod checkpoints;
 #[cfg(all(unix, feature = "cli"))]
 mod checkpoints_program;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "cli"))]
 mod counted;
 #[cfg(unix)]
 mod damage;

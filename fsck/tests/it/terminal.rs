@@ -144,6 +144,23 @@ fn long_work_shows_how_far_it_is_on_a_terminal_only_and_a_signal_ends_it_with_32
     assert_eq!(errors, "wal-fsck: it was interrupted by a signal; run it again\n", "no line in a pipe");
 }
 
+#[test]
+fn a_signal_ends_the_check_of_a_root_and_of_all_the_logs_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&golden().join("root"), dir.path());
+    long(&dir.path().join("received/0/2"));
+    (3..9)
+        .for_each(|receiver| copy(&golden().join("log"), &dir.path().join(format!("received/0/{receiver}"))));
+    let args = [dir.path().to_str().unwrap(), "--level", "full"];
+    let mut child = fsck(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    sleep(Duration::from_millis(900));
+    signal(&child, "INT");
+    assert_eq!(wait(&mut child), Some(32));
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!(errors, "wal-fsck: it was interrupted by a signal; run it again\n");
+}
+
 fn signal(child: &Child, name: &str) {
     let pid = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
     let signal = match name {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use clap::ValueEnum;
 use headwater_checkpoint::resume::Root;
@@ -192,9 +193,12 @@ impl Work<'_> {
         Ok(self.out.write_all(colour::page(text).as_bytes())?)
     }
 
-    /// The other parts are worth a look all the same.
+    /// The other parts are worth a look all the same, unless nobody wants one any more.
     pub(crate) fn failed(&mut self, error: Error) -> Result<(), Failure> {
         let failure = Failure::from(error);
+        if self.progress.interrupted().load(Ordering::Relaxed) {
+            return Err(failure);
+        }
         self.tally.failed(Exit::of(&failure));
         self.say(&failure.to_string())
     }
