@@ -27,3 +27,5 @@ mod probe;
 mod program;
 mod repair;
 mod specimen;
+#[cfg(unix)]
+mod swept;
