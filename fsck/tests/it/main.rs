@@ -39,6 +39,8 @@ mod repair;
 #[cfg(unix)]
 mod root;
 mod specimen;
+#[cfg(unix)]
+mod swept;
 #[cfg(all(unix, feature = "cli"))]
 mod terminal;
 #[cfg(all(unix, feature = "cli"))]
