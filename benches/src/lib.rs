@@ -2,7 +2,9 @@
 //!
 //! A figure of them says nothing without the machine, the file system and the command: see the README beside this.
 
+pub mod checking;
 pub mod checkpointing;
+pub mod listing;
 pub mod reading;
 pub mod receiving;
 pub mod replica;

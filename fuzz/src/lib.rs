@@ -2,6 +2,7 @@
 
 pub mod checkpoints;
 pub mod codecs;
+pub mod damages;
 mod lay;
 pub mod logs;
 pub mod reports;
@@ -220,6 +221,21 @@ mod tests {
     #[test]
     fn checkpoint_folder() {
         run_on_seeds(checkpoints::folder);
+    }
+
+    /// Every kind by itself, and some sequences of several. `HEADWATER_FUZZ_SEQUENCES` says how many.
+    #[test]
+    fn damages() {
+        let sequences = std::env::var("HEADWATER_FUZZ_SEQUENCES").map_or(200, |many| many.parse().unwrap());
+        let mut dice = Dice(7);
+        for shape in 0..3 {
+            (0..128).for_each(|kind| damages::sequence(&[shape, kind]));
+        }
+        for _ in 0..sequences {
+            let len = 1 + 5 * (2 + dice.below(5));
+            let bytes: Vec<u8> = (0..len).map(|_| dice.roll() as u8).collect();
+            damages::sequence(&bytes);
+        }
     }
 
     /// What is said between processes is in no golden file: these are the fields of a report of one block, of answers,
