@@ -45,6 +45,7 @@ pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Repo
     if depth == Depth::Full {
         unreadable += unreadable_where_accepted(store, &survey)?;
     }
+    findings.extend(survey.repair_is_unfinished().then(|| unfinished(&place)));
     findings.extend(survey.lost().iter().map(accepted));
     findings.extend(survey.torn().map(|found| torn(&place, found)));
     findings.extend(survey.aside().iter().filter_map(|aside| set_aside(&survey, aside)));
@@ -96,6 +97,20 @@ fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Pos
         lost,
         remedy: format!("put the file back from a copy, if there is one, and check again; {without}"),
         next: Some(next),
+    }
+}
+
+fn unfinished(place: &str) -> Finding {
+    Finding {
+        severity: Severity::Damaged,
+        file: Some(name::UNFINISHED.into()),
+        offset: None,
+        range: None,
+        what: "a repair was cut short here; what it had taken away and not put back lies in quarantine"
+            .into(),
+        lost: "nothing: the next repair finishes it".into(),
+        remedy: "repair the log; until then it does not start".into(),
+        next: Some(format!("wal-fsck --repair {place}")),
     }
 }
 

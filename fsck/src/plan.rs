@@ -14,7 +14,10 @@ use headwater_wal::{Because, Damage, Depth, Position, Result, Survey, look};
 use crate::Report;
 use crate::lost::Damaged;
 use crate::repair::overlay::Overlay;
-use crate::repair::{Action, Misplaced, in_place, quarantine, ready_made, rebuild, seal_again};
+use crate::repair::{
+    Action, Misplaced, header_at, header_behind, in_place, quarantine, ready_made, rebuild, said_behind,
+    seal_again,
+};
 
 /// How often what was mended is looked at again.
 const ROUNDS_MAX: usize = 32;
@@ -33,6 +36,8 @@ pub struct Step {
     pub(crate) actions: Vec<Action>,
     /// What a new epoch states as lost.
     pub(crate) states: Option<Range<Position>>,
+    /// A new epoch is begun, and says where the log ends.
+    pub(crate) settles: bool,
 }
 
 /// What whoever owns the data agrees to.
@@ -72,8 +77,12 @@ pub(crate) fn planned(
 ) -> Result<Plan> {
     let (mut planning, survey) = Planning::mend(store, at_least, depth, survey)?;
     planning.leftovers(&survey)?;
+    planning.unfinished(&survey)?;
     planning.no_files(&**store)?;
-    planning.losses(&survey, at_least)?;
+    match survey.damage_count() {
+        0 => planning.torn(&survey),
+        _ => planning.losses(&survey, at_least)?,
+    }
     let Planning { steps, by_hand, .. } = planning;
     Ok(Plan { place: store.place(), at_least, depth, steps, by_hand })
 }
@@ -101,6 +110,7 @@ struct Planning {
 enum Mend {
     Header,
     End,
+    Name,
 }
 
 impl Planning {
@@ -142,12 +152,66 @@ impl Planning {
         for damage in survey.damages() {
             let Some(base) = name::parse_segment(&damage.file) else { continue };
             match damage.what {
-                Fault::Missing | Fault::Chain => {}
-                Fault::Header => self.header(survey, base)?,
+                Fault::Missing => self.successor(survey, base)?,
+                Fault::Header | Fault::Chain => self.header(survey, base)?,
                 _ => self.end(survey, base)?,
             }
         }
+        if self.steps.len() == before {
+            self.unreached(survey)?;
+        }
         Ok(self.steps.len() > before)
+    }
+
+    /// Files that the log does not come to: a header is made again for those in which anything verifies, the others are
+    /// taken away.
+    fn unreached(&mut self, survey: &Survey) -> Result<()> {
+        // Where the log comes to a file, or its loss is stated, it stays where it is.
+        let is_due = |base: Position| {
+            base == survey.end()
+                || survey.damages().iter().any(|damage| damage.range.start == base)
+                || survey.lost().iter().any(|lost| lost.contains(&base))
+        };
+        let grows = self.now.append().is_some();
+        let unreached = |because| matches!(because, Because::Damaged | Because::Torn);
+        for aside in survey.aside().iter().filter(|aside| unreached(aside.because) && !is_due(aside.base)) {
+            let file = segment(aside.base)?;
+            if header_at(&self.now, survey, aside.base)?.is_some() {
+                continue;
+            }
+            let steps = self.steps.len();
+            self.header(survey, aside.base)?;
+            // Where a file is made before it has a header, one without is nobody's yet, or a start's to judge.
+            let nobodys = survey.torn().is_some() && !grows;
+            if self.steps.len() == steps && !nobodys && self.tried.insert((aside.base, Mend::Name)) {
+                let leaf = format!("{file}.spoilt");
+                let what = "nothing in it verifies, and the log does not come to it; it is taken away".into();
+                self.step(what, Some(&file), vec![Action::SetAside { file: file.clone(), leaf }])?;
+                if let (Because::Damaged, Some(step)) = (aside.because, self.steps.last_mut()) {
+                    step.loses = "what it may have held once".into();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a segment is missing by the footer before: that footer may be what is wrong, and one lie elsewhere that says
+    /// it comes next.
+    fn successor(&mut self, survey: &Survey, missing: Position) -> Result<()> {
+        let Some(before) = survey.chain().segments().iter().rfind(|segment| segment.base < missing) else {
+            return Ok(());
+        };
+        let behind = header_behind(&self.now, survey, before.base)?;
+        let follows = said_behind(behind.as_ref(), before.base).is_some_and(|(base, previous)| {
+            base != missing && (previous.end, Some(previous.seal)) == (before.end, before.seal)
+        });
+        if !follows || !before.sealed || !self.tried.insert((before.base, Mend::End)) {
+            return Ok(());
+        }
+        let Some(action) = seal_again(&self.now, survey, before.base)? else { return Ok(()) };
+        let what =
+            "its footer is made again: it names a next segment that is not there, and another one follows it";
+        self.step(what.into(), Some(&segment(before.base)?), vec![action])
     }
 
     fn header(&mut self, survey: &Survey, base: Position) -> Result<()> {
@@ -203,6 +267,16 @@ impl Planning {
         Ok(())
     }
 
+    /// The last of the changes: from here on the log may start.
+    fn unfinished(&mut self, survey: &Survey) -> Result<()> {
+        if !survey.repair_is_unfinished() {
+            return Ok(());
+        }
+        let mark = Name::new(name::UNFINISHED)?;
+        let what = "a repair was cut short; it is finished, and its mark is removed".into();
+        self.step(what, Some(&mark), vec![Action::Remove { file: mark.clone() }])
+    }
+
     /// What stands under the name of a segment and is no file.
     fn no_files(&mut self, store: &dyn Store) -> Result<()> {
         for page in store.list(&Name::ROOT)? {
@@ -217,6 +291,23 @@ impl Planning {
             }
         }
         Ok(())
+    }
+
+    /// A tail that a crash left, which the next start would set aside. Where nobody can be locked out it may be a writer's
+    /// who is at work, and is left to that start.
+    fn torn(&mut self, survey: &Survey) {
+        let Some(torn) = survey.torn().filter(|_| self.now.append().is_some()) else { return };
+        self.steps.push(Step {
+            what: "a tail that was being written when its writer stopped: a new epoch says that the log ends before it, \
+                   as the next start would"
+                .into(),
+            file: torn.file.clone(),
+            range: Some(torn.range.clone()),
+            loses: String::new(),
+            actions: Vec::new(),
+            states: None,
+            settles: true,
+        });
     }
 
     /// What is still bad is lost, and a new epoch states it.
@@ -251,6 +342,7 @@ impl Planning {
                     loses,
                     actions: Vec::new(),
                     states: Some(start..end.max(start.plus(1))),
+                    settles: true,
                 });
             }
         }
@@ -261,8 +353,8 @@ impl Planning {
         for action in &actions {
             self.now.apply(action, &self.kept)?;
         }
-        let file = file.map(Name::to_string);
-        self.steps.push(Step { what, file, range: None, loses: String::new(), actions, states: None });
+        let (file, loses) = (file.map(Name::to_string), String::new());
+        self.steps.push(Step { what, file, range: None, loses, actions, states: None, settles: false });
         Ok(())
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Body {
     good_behind: bool,
     /// The footer, or its head if no more of it verifies.
     footer: Option<(Position, Footer)>,
-    /// How many groups or footers verify: none says that nothing here is of this life.
+    /// How many groups, frames and footers verify: none says that nothing here is of this life.
     pub(crate) verified: u64,
     /// The digest, for each of the checksums with which it could begin.
     digests: [u32; 33],
@@ -82,6 +82,7 @@ impl Body {
             Seen::Frame(frame) => {
                 self.totals.frame(&frame.header, frame.check);
                 self.digest(frame.check);
+                self.verified += 1;
                 self.good_behind |= is_bad;
                 if !frame.in_group {
                     self.loose(frame.header.time);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use headwater_wal::format::header::LOST_MAX;
+use headwater_wal::format::name::UNFINISHED;
 use headwater_wal::store::{Append, Name, Store};
 use headwater_wal::{Clock, Depth, Error, Kind, Log, Options, Position, Result, Survey, look};
 
@@ -45,7 +46,9 @@ pub(super) fn execute(
     if done.iter().any(|step| !step.actions.is_empty()) {
         let folder = quarantine::folder(&**store)?;
         quarantine::keep(&**store, &mut Overlay::new(store.clone()), &folder, &done)?;
-        for action in done.iter().flat_map(|step| &step.actions) {
+        mark(&**store)?;
+        let actions = done.iter().flat_map(|step| &step.actions);
+        for action in actions.chain([&Action::Remove { file: Name::new(UNFINISHED)? }]) {
             match store.append() {
                 Some(append) => act(&**store, append, &folder, action)?,
                 None => act_on_objects(store, &folder, action)?,
@@ -55,10 +58,21 @@ pub(super) fn execute(
     }
     drop(own);
     let lost: Vec<Range<Position>> = done.iter().filter_map(|step| step.states.clone()).collect();
-    if !lost.is_empty() {
+    if done.iter().any(|step| step.settles) {
         state(store, plan.at_least, lost, &clock)?;
     }
     Ok(repaired)
+}
+
+/// From here until it is removed, the log does not start: the newest segment may be on its way by quarantine, and without
+/// it the log would seem to end earlier.
+fn mark(store: &dyn Store) -> Result<()> {
+    match store.put(&Name::new(UNFINISHED)?, Bytes::new()) {
+        Err(error) if matches!(error.kind(), Kind::Exists | Kind::Unknown) => {
+            store.read(&Name::new(UNFINISHED)?, 0..1).map(drop)
+        }
+        other => other,
+    }
 }
 
 /// On media whose files grow. Each change is durable before the next begins.
@@ -132,9 +146,6 @@ fn state(
             survey.lost().iter().any(|lost| lost.start <= range.start && range.end <= lost.end)
         };
         lost.retain(|range| !stated(range) && !refusing.contains(range));
-        if lost.is_empty() && refusing.is_empty() {
-            return Ok(());
-        }
         let room = LOST_MAX.saturating_sub(refusing.len());
         let rest = lost.split_off(lost.len().min(room));
         let options = Options::default().durability(survey.durability());

@@ -23,7 +23,7 @@ use headwater_wal::{Clock, Result, SystemClock};
 
 use crate::{Consent, Plan, Step};
 
-pub(crate) use body::{header_behind, seal_again};
+pub(crate) use body::{header_at, header_behind, said_behind, seal_again};
 pub(crate) use header::rebuild;
 pub(crate) use names::{Misplaced, in_place, ready_made};
 

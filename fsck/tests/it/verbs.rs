@@ -242,6 +242,7 @@ fn clean_says_what_would_go_and_what_holds_the_rest() {
     // What is told is what goes.
     let store: Arc<dyn Store> = specimen.store();
     let log = Log::open(store, options()).unwrap().start(Position::START).unwrap();
+    log.confirm_clock();
     let found = json(&["clean", path, "--dry-run", "--json"], 0);
     let would = found.last().unwrap()["would_begin"].as_u64().unwrap();
     log.confirm_clock(); // the sample is of another day

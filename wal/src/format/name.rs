@@ -13,6 +13,9 @@ pub const CLAIMS: &str = "epoch";
 /// The folder where repair, and `start` where it must, move what they take away.
 pub const QUARANTINE: &str = "quarantine";
 
+/// The mark of a repair that is not finished: while it lies in a log's folder, the log does not start.
+pub const UNFINISHED: &str = "repair.unfinished";
+
 /// The folder of the summaries, on media without growing files.
 pub const SUMMARIES: &str = "summary";
 

@@ -101,6 +101,8 @@ pub struct Survey {
     pub(super) swept: Position,
     /// Summaries that say what the segments do not.
     pub(super) misleading: Vec<String>,
+    /// A repair was cut short.
+    pub(super) unfinished: bool,
 }
 
 impl fmt::Debug for Row {
@@ -194,6 +196,11 @@ impl Survey {
     /// and can be removed.
     pub fn misleading(&self) -> &[String] {
         &self.misleading
+    }
+
+    /// Whether a repair was cut short here: the log does not start until another one has finished it.
+    pub fn repair_is_unfinished(&self) -> bool {
+        self.unfinished
     }
 
     /// Where the summary ends that the look rests on.

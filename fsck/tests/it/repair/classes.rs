@@ -202,6 +202,16 @@ pub(crate) const CLASSES: &[Class] = &[
         growing: false,
     },
     Class {
+        name: "the last two segments swapped",
+        damage: |p| {
+            let last = name(p, RECORDS - 1);
+            let before = (0..RECORDS).rev().map(|other| name(p, other)).find(|other| *other != last).unwrap();
+            swap(p, &last, &before);
+        },
+        lost: nothing,
+        growing: false,
+    },
+    Class {
         name: "a segment under another name",
         damage: |p| {
             let file = name(p, MIDDLE);
@@ -331,5 +341,22 @@ fn what_is_taken_away_is_kept_and_a_manifest_says_where_it_was() {
         let mended = place.sim.read_raw(&name(&place, MIDDLE));
         assert_eq!(mended[512..], whole[512..]);
         assert_eq!(mended[8..12], whole[8..12], "the checksum with which the digest begins");
+    }
+}
+
+#[test]
+fn leftovers_are_taken_away_and_a_torn_tail_is_set_aside_under_the_lock() {
+    for place in Place::both() {
+        let bytes = place.sim.read_raw(&name(&place, MIDDLE));
+        place.sim.write_raw("00000000000000900000.wal", &bytes); // in a range that a newer epoch has taken
+        let last = name(&place, RECORDS - 1);
+        if place.is_growing() {
+            change(&place, &last, |bytes| bytes.extend([9; 900]));
+        }
+        let plan = place.plan();
+        assert!(!plan.loses_data() && plan.steps().len() == 1 + usize::from(place.is_growing()), "{plan}");
+        place.repair(&plan).unwrap();
+        assert!(place.kept("00000000000000900000.wal"));
+        is_clean_with(&place, &all_but(&[]), "leftovers");
     }
 }

@@ -1,11 +1,14 @@
 //! A power cut at every step of every repair, and again in the one that follows: the log is never worse off than it was,
 //! and the next repair comes to the same end.
 
+use std::sync::Arc;
+
 use headwater_fsck::Plan;
-use headwater_wal::store::sim::{Fault, When};
+use headwater_wal::store::sim::{Fault, SimClock, When};
+use headwater_wal::{Log, Position};
 
 use super::classes::{CLASSES, Class};
-use super::{Place, all_but, is_clean_with};
+use super::{Place, all_but, is_clean_with, options};
 
 /// How many of the steps of the second repair are passed over between two power cuts; 1 tries all.
 fn stride() -> usize {
@@ -39,6 +42,7 @@ fn cut_short(place: &Place, plan: &Plan, step: u64) {
 /// What was readable still is. Where nothing is written over, an object that is being replaced is not there for a while;
 /// what belongs there is ready.
 fn is_no_worse(before: &Place, now: &Place, name: &str) {
+    does_not_start_without(before, now, name);
     let (could, can) = (before.readable(), now.readable());
     let gone: Vec<usize> = could.difference(&can).copied().collect();
     if now.is_growing() {
@@ -56,6 +60,15 @@ fn is_no_worse(before: &Place, now: &Place, name: &str) {
             now.sim.names().iter().any(|name| name.ends_with(&ready)),
             "{name}: nothing is ready for {file}"
         );
+    }
+}
+
+/// A log that starts in the middle of its repair has everything that it had.
+fn does_not_start_without(before: &Place, now: &Place, name: &str) {
+    let started = now.fork(8);
+    let opened = Log::open_with(started.sim.store(), options(), Arc::new(SimClock::new(9))).unwrap();
+    if opened.start_stepped(Position::START).is_ok() {
+        assert!(before.replayed().0.is_subset(&started.replayed().0), "{name}: it starts without its end");
     }
 }
 

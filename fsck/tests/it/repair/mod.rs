@@ -11,7 +11,6 @@ use std::sync::Arc;
 use headwater_fsck::{Consent, Depth, Plan, Repaired, Report, check, plan, repair_with};
 use headwater_wal::format::name::segment;
 use headwater_wal::store::sim::{Sim, SimClock};
-use headwater_wal::store::{Name, Store, What};
 use headwater_wal::{Compression, Handle, Kind, Log, Options, Position, Reader, Result, Time};
 
 /// How many records a log holds: of three lives, the last of which was killed.
@@ -167,10 +166,4 @@ pub(crate) fn is_clean_with(place: &Place, records: &BTreeSet<usize>, name: &str
     assert!(again.is_empty() && again.by_hand().is_empty(), "{name}: {again}");
     place.repair(&again).unwrap();
     assert_eq!(place.bytes(), before, "{name}: a second repair changed something");
-}
-
-/// The folder of a name, and what lies in it.
-pub(crate) fn listed(store: &dyn Store, folder: &str) -> Vec<(String, What)> {
-    let pages = store.list(&Name::new(folder).unwrap()).unwrap();
-    pages.flat_map(|page| page.unwrap()).map(|entry| (entry.name, entry.what)).collect()
 }

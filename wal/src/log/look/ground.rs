@@ -143,13 +143,15 @@ impl<'a> Looking<'a> {
             || !is_there(&summaries::summary_name(end))?)
     }
 
-    /// Whether a summary says what the segments say, as far as they are still there and not damaged.
+    /// Whether a summary says what the segments say, as far as they are still there and neither damaged nor lost.
     fn says(&self, survey: &Survey, summary: &Summary) -> bool {
         let spoilt = |entry: &Entry| {
             survey
                 .damages
                 .iter()
-                .any(|damage| damage.range.start < entry.next && entry.base < damage.range.end)
+                .map(|damage| &damage.range)
+                .chain(&survey.lost)
+                .any(|range| range.start < entry.next && entry.base < range.end)
         };
         let same = |entry: &Entry| {
             let chain = &survey.chain.segments;

@@ -364,6 +364,7 @@ impl Looking<'_> {
             summarised: ground.map_or(Position::START, |ground| ground.end),
             swept: ground.map_or(Position::START, |ground| ground.swept),
             misleading: Vec::new(),
+            unfinished: self.unfinished,
             clock_in_doubt: last_header.is_some_and(|header| header.clock_in_doubt),
             engine_time: engine_time.max(sealed_at.unwrap_or_default()),
             verdict,
