@@ -36,6 +36,8 @@ mod program;
 #[cfg(all(unix, feature = "cli"))]
 mod read_only;
 mod repair;
+#[cfg(unix)]
+mod root;
 mod specimen;
 #[cfg(all(unix, feature = "cli"))]
 mod terminal;

@@ -156,3 +156,69 @@ fn a_tail_that_was_lost_can_be_accepted() {
         is_clean_ever_after(&place, &damage, &["kept", "after"]);
     }
 }
+
+/// Two records in a segment that is sealed, the first of which has rotted, and one behind.
+fn rotten(place: &Place) -> Vec<headwater_wal::Handle> {
+    let log = place.start();
+    let handles = vec![log.write("rotten"), log.write("good")];
+    log.seal().unwrap();
+    log.write("behind");
+    log.crash();
+    let rotten = handles[0];
+    place.sim.flip(&name(rotten.base()), rotten.position().since(rotten.base()) as usize + 33, 0);
+    handles
+}
+
+#[test]
+fn what_only_a_full_look_finds_can_be_stated_and_is_passed_over_from_then_on() {
+    for place in Place::both() {
+        let handles = rotten(&place);
+        let end = place.look_at_everything();
+        let bad: Vec<_> = end.damages().iter().map(|damage| damage.range.clone()).collect();
+        assert_eq!(bad.len(), 1);
+        let opened = place.open().unwrap();
+        opened.state_loss(bad[0].clone()).accept(Position::START).unwrap();
+        let survey = place.look_at_everything();
+        let first = survey.chain().segments().iter().rfind(|segment| segment.begins_epoch).unwrap();
+        assert_eq!(first.base, end.end(), "the epoch begins where the log ended");
+        is_clean_ever_after(&place, &bad, &["good", "behind"]);
+
+        let reader = headwater_wal::Reader::open(place.sim.store()).unwrap();
+        let mut follow = reader.follow(Position::START);
+        let mut followed = Vec::new();
+        while let Some(record) = follow.next() {
+            followed.push(record.unwrap().payload);
+        }
+        assert_eq!(followed, ["good", "behind"]);
+        assert_eq!(reader.read(&handles[0]).unwrap_err().kind(), Kind::Damaged);
+        assert_eq!(reader.read(&handles[1]).unwrap().payload, "good");
+    }
+}
+
+#[test]
+fn an_epoch_states_no_more_than_its_header_holds() {
+    let place = Place::both().into_iter().next().unwrap();
+    rotten(&place);
+    let before = place.segments();
+    let some = |count: u64| (0..count).map(|at| Position(1000 + 20 * at)..Position(1010 + 20 * at));
+    let state = |count| some(count).fold(place.open().unwrap(), |opened, range| opened.state_loss(range));
+    assert_eq!(state(25).accept(Position::START).unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(place.segments(), before);
+    state(24).accept(Position::START).unwrap();
+    assert_eq!(place.look_at_everything().lost().len(), 24);
+}
+
+#[test]
+fn a_log_whose_repair_was_cut_short_does_not_start() {
+    for place in Place::both() {
+        several(&place);
+        place.sim.write_raw("repair.unfinished", &[]);
+        assert!(place.look_at_everything().repair_is_unfinished());
+        assert!(place.look_at_everything().foreign().is_empty());
+        let error = place.open().unwrap().accept(Position::START).unwrap_err();
+        assert_eq!(error.kind(), Kind::Damaged, "{error}");
+        assert!(error.to_string().contains("wal-fsck --repair"), "{error}");
+        place.sim.remove_file("repair.unfinished");
+        place.start();
+    }
+}
