@@ -57,7 +57,7 @@ impl Chart {
         // What is being written reaches beyond the last thing that has a time.
         let ended = ended.saturating_add((ended - began.min(ended)) / 40);
         let mut chart = Chart {
-            x: Scale::new(began, ended, 1_000, LEFT, RIGHT),
+            x: Scale::new(began, ended, 10, LEFT, RIGHT),
             y: Axis::of(survey, BOTTOM, TOP),
             steps: Vec::new(),
             eras: Vec::new(),

@@ -60,7 +60,7 @@ fn entries(survey: &Survey, marks: &Marks) -> Vec<(&'static str, String)> {
         counted("lost", "lost, and accepted", survey.lost().len() as u64),
         counted("aside", "file set aside", survey.aside().len() as u64),
         marks.cleaned.as_ref().map(|(at, _)| ("cut", format!("cleaning removes below {at}"))),
-        counted("mark", "position of a checkpoint", marks.positions.len() as u64),
+        counted("mark", "needed from here on", marks.positions.len() as u64),
     ]
     .into_iter()
     .flatten()

@@ -14,8 +14,9 @@ use crate::place;
 use crate::text::{bytes, plural};
 use crate::when::When;
 
-const UNSEEN: &str = "Not seen from outside: pins, which are of the process that writes, and that a driver whose checkpoints fail \
-                      cleans nothing.";
+const UNSEEN: &str = "\
+Not seen from outside: pins, which are of the process that writes; that a driver whose checkpoints fail cleans nothing; and
+that a log whose clock has jumped between two lives cleans nothing until that is confirmed.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

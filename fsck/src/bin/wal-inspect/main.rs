@@ -116,7 +116,10 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let definition = Args::command().after_help(format!("{PLACES}\n\n{CODES}"));
+    let after = format!("{PLACES}\n\n{CODES}");
+    let examples = EXAMPLES.replace('\n', "\n  ");
+    let long = format!("{after}\n\nExamples:\n  {examples}");
+    let definition = Args::command().after_help(after).after_long_help(long);
     let sections = [("PLACES", PLACES), ("EXIT STATUS", CODES), ("EXAMPLES", EXAMPLES)];
     let args: Args = match pages::args(definition, &sections, USAGE) {
         Ok(args) => args,
