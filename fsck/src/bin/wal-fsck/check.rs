@@ -83,7 +83,10 @@ pub(crate) fn run(args: &Args, progress: &Arc<Progress>, out: &mut dyn Write) ->
     let (tally, mendings) = (Tally::default(), Vec::new());
     let mut work = Work { args, place, here, depth, progress, out, tally, mendings, next: None };
     match here {
-        Here::Checkpoints => work.checkpoints(&checkpoints::check(&store, depth)?)?,
+        Here::Checkpoints => {
+            let bare = place::open(&args.url)?;
+            work.checkpoints(&checkpoints::check(&store, depth)?, || Ok(bare))?;
+        }
         Here::Root => {
             work.root(&store, if level == Level::Cross { Against::Others } else { Against::Itself })?
         }
@@ -126,7 +129,7 @@ impl Work<'_> {
                 writeln!(self.out)?;
             }
             match part {
-                Part::Checkpoints(report) => self.checkpoints(&report),
+                Part::Checkpoints(report) => self.checkpoints(&report, || bare.checkpoints()),
                 Part::Log { folder, report, needs } => {
                     self.log(&report, &needs, || bare.folder(folder.as_str()))
                 }
@@ -136,11 +139,27 @@ impl Work<'_> {
         })
     }
 
-    fn checkpoints(&mut self, report: &checkpoints::Report) -> Result<(), Failure> {
+    fn checkpoints(
+        &mut self,
+        report: &checkpoints::Report,
+        bare: impl FnOnce() -> Result<Arc<dyn Store>, Error>,
+    ) -> Result<(), Failure> {
         self.tally.checkpoints(report);
         match self.args.json {
             true => report::checkpoints(report, self.out)?,
             false => self.page(&report.to_string())?,
+        }
+        self.plan(|_| bare().and_then(Mending::of_checkpoints))
+    }
+
+    /// If something is to be mended at all.
+    fn plan(&mut self, plan: impl FnOnce(&Arc<Progress>) -> Result<Mending, Error>) -> Result<(), Failure> {
+        if !self.args.repair {
+            return Ok(());
+        }
+        match plan(self.progress) {
+            Ok(mending) => self.mendings.push(mending),
+            Err(error) => self.failed(error)?,
         }
         Ok(())
     }
@@ -169,14 +188,7 @@ impl Work<'_> {
                 false => self.page(&format!("\n{finding}\n"))?,
             }
         }
-        if !self.args.repair {
-            return Ok(());
-        }
-        match bare().and_then(|store| Mending::of(store, report, self.progress)) {
-            Ok(mending) => self.mendings.push(mending),
-            Err(error) => self.failed(error)?,
-        }
-        Ok(())
+        self.plan(|progress| bare().and_then(|store| Mending::of(store, report, progress)))
     }
 
     pub(crate) fn show(&mut self, report: &Report) -> Result<(), Failure> {
