@@ -41,10 +41,8 @@ pub fn sequence(bytes: &[u8]) {
     let repaired = repair_with(&store, &planned, Consent::LoseData, Arc::new(SimClock::new(9)));
     let is = readable(&files, sample);
     let Ok(after) = check(&*files.store(), Position::START, Depth::Full) else {
-        assert!(
-            repaired.is_err() && is.is_superset(&was),
-            "a repair that failed cost something: {repaired:?}"
-        );
+        // Nothing was there but what is another log's, or it could not be mended.
+        assert!(is.is_superset(&was), "a repair cost something: {repaired:?}");
         return;
     };
     let stated: Vec<_> = after.findings().iter().filter(|one| one.severity == Severity::Lost).collect();

@@ -1,9 +1,11 @@
 //! Summaries that do not verify, say what is not so, or are gone; and damage in what they list, which a quick look takes
 //! from them and does not read.
 
-use headwater_wal::format::name::SUMMARIES;
+use headwater_wal::format::name::{self, SUMMARIES};
+use headwater_wal::format::summary::Summary;
 use headwater_wal::store::sim::Random;
 
+use super::sound::Sound;
 use super::{Done, Expected, Kind, Media, Scene, noise, one_of, within};
 use crate::Severity;
 
@@ -28,7 +30,7 @@ pub(super) const KINDS: &[Kind] = &[
         media: Media::Summaries,
         act: |s, d| {
             changed(s, d, |bytes, d| {
-                let len = d.below(bytes.len() as u64) as usize;
+                let len = d.below(bytes.len().max(1) as u64) as usize;
                 bytes.truncate(len)
             })
         },
@@ -74,6 +76,7 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind { name: "a bit of a payload below a summary", media: Media::Summaries, act: bit_below },
     Kind { name: "a segment below a summary is missing", media: Media::Summaries, act: missing_below },
+    Kind { name: "a bit of a header below a summary", media: Media::Summaries, act: header_below },
 ];
 
 /// Their names, the newest first.
@@ -139,10 +142,32 @@ fn bit_below(scene: &Scene<'_>, dice: &mut Random) -> Done {
     Done::deep(&[&segment.name], vec![damage]).losing(frame.record)
 }
 
+/// A quick look believes in the segment, because of a summary: that one misleads.
+fn not_followed(scene: &Scene<'_>, segment: &Sound, damage: Expected) -> Done {
+    let lists = |name: &&str| {
+        let end = name.rsplit('/').next().and_then(name::parse_summary).expect("a summary's name");
+        let summary = Summary::decode(end, scene.sample.bytes(name)).expect("a sound summary");
+        summary.segments.iter().any(|entry| entry.base == segment.base())
+    };
+    let listing: Vec<&str> = summaries(scene).into_iter().filter(lists).collect();
+    let mut done = misleading(&listing);
+    done.full.push(damage);
+    done.files.push(segment.name.clone());
+    done
+}
+
 fn missing_below(scene: &Scene<'_>, dice: &mut Random) -> Done {
     let at = below(scene, dice);
     let segment = &scene.sample.segments[at];
     scene.files.remove(&segment.name);
     let missing = Expected::missing(segment, scene.sample.next(at));
-    Done::deep(&[&segment.name], vec![missing]).losing(segment.records())
+    not_followed(scene, segment, missing).losing(segment.records())
+}
+
+fn header_below(scene: &Scene<'_>, dice: &mut Random) -> Done {
+    let at = below(scene, dice);
+    let segment = &scene.sample.segments[at];
+    scene.files.change(&segment.name, |bytes| flip(bytes, 16..512, dice));
+    let damage = Expected::damage(segment, 0, scene.sample.next(at));
+    not_followed(scene, segment, damage).hiding(segment.records())
 }

@@ -35,12 +35,6 @@ const STAY_HIDDEN: &[(&str, &str)] = &[
 const FORGED: &str =
     "its checksum is right, so it is believed: what it hides is stated as lost, and handles still read it";
 
-/// Kinds of which the first repair leaves something that loses nothing to the second, and why.
-const IN_TWO_GOES: &[(&str, &str)] = &[(
-    "a segment below a summary is missing",
-    "only once the loss is stated does the summary that lists the segment say what is not so",
-)];
-
 fn is_among(kinds: &[(&str, &str)], name: &str) -> bool {
     kinds.iter().any(|(kind, _)| *kind == name)
 }
@@ -97,10 +91,6 @@ fn wrong(files: &Files, kind: &Kind, sample: &Sample, done: &Done) -> Result<(),
             return Err(format!("a replay does not come to {gone:?}\n{repaired}\n{report}"));
         }
     }
-    if is_among(IN_TWO_GOES, kind.name) {
-        mend(files, &report).map_err(|error| format!("in two goes: {error}"))?;
-    }
-    let report = checked(files).map_err(|error| error.to_string())?;
     let bytes = files.bytes();
     let again = mend(files, &report).map_err(|error| format!("again: {error}\n{report}"))?;
     if bytes != files.bytes() {

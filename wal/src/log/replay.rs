@@ -279,7 +279,7 @@ impl Iterator for Replay {
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(current) = &mut self.current {
             while let Some(frame) = current.walk.next_in_turn() {
-                current.told = frame.end();
+                current.told = current.told.max(frame.end());
                 if frame.at >= self.from && frame.header.time >= self.since && !frame.header.own {
                     return Some(current.record(frame, self.chain.identity, self.limit));
                 }

@@ -153,6 +153,10 @@ impl<'a> Looking<'a> {
                 .chain(&survey.lost)
                 .any(|range| range.start < entry.next && entry.base < range.end)
         };
+        // A segment that the chain does not come to is one that a quick look must not believe in either.
+        let is_there = |entry: &Entry| {
+            survey.chain.segments.binary_search_by_key(&entry.base, |segment| segment.base).is_ok()
+        };
         let same = |entry: &Entry| {
             let chain = &survey.chain.segments;
             let at = chain.binary_search_by_key(&entry.base, |segment| segment.base);
@@ -174,6 +178,6 @@ impl<'a> Looking<'a> {
         let kept = summary.segments.iter().filter(|entry| entry.base >= survey.begins());
         Some(summary.identity) == survey.identity
             && summary.begins <= survey.begins()
-            && kept.clone().all(|entry| spoilt(entry) || same(entry))
+            && kept.clone().all(|entry| same(entry) || (is_there(entry) && spoilt(entry)))
     }
 }
