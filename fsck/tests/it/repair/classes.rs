@@ -336,10 +336,13 @@ fn a_plan_that_the_log_no_longer_fits_is_refused_and_changes_nothing() {
     for place in Place::both() {
         flip(&place, 3, 40);
         let plan = place.plan();
-        flip(&place, 9, 40);
-        let before = place.bytes();
-        assert_eq!(place.repair(&plan).unwrap_err().kind(), Kind::Invalid);
-        assert_eq!(place.bytes(), before);
+        // More is damaged by now; then, as much as before, elsewhere.
+        for number in [9, 3] {
+            flip(&place, number, 40);
+            let before = place.bytes();
+            assert_eq!(place.repair(&plan).unwrap_err().kind(), Kind::Invalid);
+            assert_eq!(place.bytes(), before);
+        }
     }
 }
 
