@@ -321,12 +321,21 @@ struct LiveArgs<'a> {
 }
 
 impl LiveArgs<'_> {
-    fn verbs(&self) -> [Vec<&str>; 5] {
+    fn verbs(&self) -> [Vec<&str>; 14] {
         [
             vec!["info", self.path],
             vec!["ls", self.path],
+            vec!["ls", self.path, "--long"],
             vec!["dump", self.path, "--groups"],
+            vec!["dump", self.path, "--tail", "3"],
             vec!["check", self.path],
+            vec!["stats", self.path],
+            vec!["find", self.path, "--position", "0"],
+            vec!["find", self.path, "--time", "1080"],
+            vec!["follow", self.path, "--from", "0", "-n", "50"],
+            vec!["explain", self.path, &self.handle],
+            vec!["clean", self.path, "--dry-run"],
+            vec!["timeline", self.path, "--svg", "-"],
             vec!["get", self.path, &self.handle],
         ]
     }

@@ -112,7 +112,7 @@ fn a_picture_is_whole_and_bounded_whatever_the_number_of_segments() {
         keep(&format!("{segments}"), &svg);
         assert_whole(&svg);
         assert!(
-            shapes(&svg) < 2_000 && svg.len() < 250_000,
+            shapes(&svg) < 1_000 && svg.len() < 250_000,
             "{segments}: {} shapes, {} bytes",
             shapes(&svg),
             svg.len()
