@@ -4,6 +4,7 @@
 
 pub mod checking;
 pub mod checkpointing;
+pub mod listing;
 pub mod reading;
 pub mod receiving;
 pub mod replica;

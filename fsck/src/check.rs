@@ -40,7 +40,10 @@ pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Repo
             };
             findings.push(damaged(&place, damage, lost, refused(damage)));
         }
-        unreadable += file.and_then(|file| Some(file.records?.saturating_sub(file.readable))).unwrap_or(0);
+        unreadable += file.map_or(0, |file| file.unreadable());
+    }
+    if depth == Depth::Full {
+        unreadable += unreadable_where_accepted(store, &survey)?;
     }
     findings.extend(survey.repair_is_unfinished().then(|| unfinished(&place)));
     findings.extend(survey.lost().iter().map(accepted));
@@ -49,6 +52,23 @@ pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Repo
     findings.extend(survey.misleading().iter().map(|name| misleading(name)));
     findings.extend(survey.foreign().iter().map(|name| foreign(name)));
     Ok(Report { survey, depth, at_least, findings, unreadable })
+}
+
+/// Where a loss was accepted, nothing is damaged any more, and footers count what is lost all the same.
+fn unreadable_where_accepted(store: &dyn Store, survey: &Survey) -> Result<u64> {
+    let mut unreadable = 0;
+    if survey.lost().is_empty() {
+        return Ok(unreadable);
+    }
+    for segment in survey.chain().segments().iter().filter(|segment| segment.sealed) {
+        let (file, range) = (name::segment(segment.base), segment.base..segment.end);
+        let is_told = survey.damages().iter().any(|damage| damage.file == file);
+        if !is_told && survey.lost().iter().any(|lost| overlap(lost, &range)) {
+            let file = Damaged::of(store, survey, segment.base, Vec::new())?;
+            unreadable += file.map_or(0, |file| file.unreadable());
+        }
+    }
+    Ok(unreadable)
 }
 
 fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Position>>) -> Finding {
@@ -60,12 +80,12 @@ fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Pos
     };
     let without = match refused {
         Some(range) => format!(
-            "where there is none, the log starts only if the loss is accepted by name when it is opened: \
-             `accept_loss(Position({})..Position({}))`",
+            "where there is none, `wal-fsck --repair` mends what can be mended and says what that gives up; or the log \
+             starts if the loss is accepted by name when it is opened: `accept_loss(Position({})..Position({}))`",
             range.start, range.end
         ),
         None => "where there is none, the log starts all the same, and whoever reads or replays what lies here gets an \
-                  error that says so"
+                  error that says so, until `wal-fsck --repair` states it as lost"
             .into(),
     };
     Finding {

@@ -58,7 +58,10 @@ fn no_log(store: &dyn Store) -> Result<Error> {
         [] if !beside.is_empty() => {
             format!("no log is here or in the folders below, but checkpoints are:{beside}")
         }
-        [] => format!("no log is here, and none in the folders below: place={place}"),
+        [] => format!(
+            "no log is here, and none in the folders below: place={place}; whether one may be begun here tells:\n  \
+             wal-fsck probe {place}"
+        ),
         below => {
             let commands: Vec<String> =
                 below.iter().map(|folder| format!("\n  wal-inspect info {place}/{folder}")).collect();
@@ -111,13 +114,17 @@ fn version(store: &dyn Store, error: Error) -> Error {
     if Header::decode(base, &head).is_err() {
         let message = format!(
             "a segment states format version {stated}, and this release reads up to version {VERSION}: use the release \
-             that wrote it; if none did, its header is damaged, and a copy of it must be put back"
+             that wrote it (this one is told by `wal-fsck --version`); if none did, its header is damaged: put a copy of \
+             it back, and run `wal-fsck {}`",
+            store.place()
         );
         return Error::new(Kind::Unsupported, message).at(site.name.clone(), site.offset);
     }
     let message = format!(
         "a segment states format version {stated}, but verifies as version {VERSION}: the field was changed after it was \
-         written, so no newer release is needed; put the file back from a copy, or the field back to {VERSION}"
+         written, so no newer release is needed; put the file back from a copy, or the field back to {VERSION}, and run \
+         `wal-fsck {}`",
+        store.place()
     );
     Error::new(Kind::Damaged, message).at(site.name.clone(), 12)
 }

@@ -49,24 +49,41 @@
 
 mod check;
 pub mod checkpoints;
+mod clean;
 #[cfg(all(feature = "damage", unix))]
 pub mod damage;
+mod explain;
 mod file;
 mod find;
 mod finding;
 pub mod journal;
+mod listing;
 mod lost;
 mod plan;
 mod repair;
 mod report;
+mod root;
 mod salvage;
+mod seek;
+mod stats;
+mod timeline;
+mod walk;
+mod wanted;
 
 pub use check::check;
+pub use clean::{Cleaned, Cleaning, clean_log, clean_root};
+pub use explain::{Explained, Lies, explain};
 pub use file::File;
 pub use find::{find, is_log, logs_below};
 pub use finding::{Finding, Severity};
 pub use headwater_wal::Depth;
+pub use listing::{Listing, NEWEST, Unread, WHOLE_MAX, list};
 pub use plan::{Consent, Plan, Step, plan};
 pub use repair::{Repaired, repair, repair_with};
 pub use report::Report;
+pub use root::{Against, Here, Part, root, what_is_here};
 pub use salvage::{Salvaged, salvage, salvage_telling};
+pub use seek::{Goal, Place, before_last, seek};
+pub use stats::{GAPS_MAX, Gap, HOURS_MAX, Sizes, Stats, Sum, stats};
+pub use timeline::{Marks, timeline};
+pub use wanted::Wanted;

@@ -21,9 +21,9 @@ pub(crate) struct Damaged<'a> {
     file_len: u64,
     life: Life,
     /// How many records of callers verify in the whole file.
-    pub(crate) readable: u64,
+    readable: u64,
     /// How many there were, by a footer that verifies.
-    pub(crate) records: Option<u64>,
+    records: Option<u64>,
     /// How many verify in each of the ranges that were asked for.
     within: Vec<(Range<Position>, u64)>,
 }
@@ -34,6 +34,16 @@ impl<'a> Damaged<'a> {
         let Some(base) = damages.first().and_then(|damage| name::parse_segment(&damage.file)) else {
             return Ok(None);
         };
+        Damaged::of(store, survey, base, damages.iter().map(|damage| damage.range.clone()).collect())
+    }
+
+    /// Of the segment that begins here, and what in it is asked for; none if it is missing.
+    pub(crate) fn of(
+        store: &'a dyn Store,
+        survey: &Survey,
+        base: Position,
+        ranges: Vec<Range<Position>>,
+    ) -> Result<Option<Self>> {
         let file = Name::new(name::segment(base))?;
         let Some(file_len) = len(store, &file)? else { return Ok(None) };
         let header = Header::decode(base, &store.read(&file, 0..HEADER_BYTES)?).ok();
@@ -52,7 +62,7 @@ impl<'a> Damaged<'a> {
             life: header.as_ref().map_or(guess, Header::life),
             readable: 0,
             records: here.and_then(|segment| segment.records),
-            within: damages.iter().map(|damage| (damage.range.clone(), 0)).collect(),
+            within: ranges.into_iter().map(|range| (range, 0)).collect(),
             file,
         };
         damaged.count(header.as_ref().map_or(HEADER_BYTES, Header::body))?;
@@ -73,6 +83,11 @@ impl<'a> Damaged<'a> {
             }
         }
         Ok(())
+    }
+
+    /// How many of the records that the footer counts do not verify.
+    pub(crate) fn unreadable(&self) -> u64 {
+        self.records.map_or(0, |records| records.saturating_sub(self.readable))
     }
 
     /// In words, what the damage costs.

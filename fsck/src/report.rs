@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use headwater_wal::format::scan::Fault;
 use headwater_wal::{Depth, Position, Survey};
 
 use crate::{Finding, Severity};
@@ -37,6 +38,19 @@ impl Report {
     pub fn records(&self) -> u64 {
         let records: u64 = self.survey.chain().segments().iter().filter_map(|segment| segment.records).sum();
         records.saturating_sub(self.unreadable)
+    }
+
+    /// How many records do not verify of those that the footers of sealed segments count: at least so many are lost.
+    pub fn lost_records(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// How many bytes of the log lie where something of records is damaged, or was and the loss was accepted: at most so
+    /// much is lost. Of damages that are not named nothing is known.
+    pub fn lost_bytes(&self) -> u64 {
+        let damages = self.survey.damages().iter().filter(|damage| costs_records(damage.what));
+        let ranges = damages.map(|damage| &damage.range).chain(self.survey.lost());
+        ranges.fold(0, |sum, range| sum.saturating_add(range.end.since(range.start)))
     }
 
     /// Whether nothing is damaged, as far as was read. A torn tail, files set aside and foreign names are no damage.
@@ -107,6 +121,13 @@ impl fmt::Display for Report {
             }
         }
         Ok(())
+    }
+}
+
+fn costs_records(what: Fault) -> bool {
+    match what {
+        Fault::Layout | Fault::Footer | Fault::Behind => false,
+        Fault::Payload | Fault::Group | Fault::Frame | Fault::Header | Fault::Missing | Fault::Chain => true,
     }
 }
 

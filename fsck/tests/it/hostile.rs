@@ -7,6 +7,7 @@ use headwater_wal::{Log, Position, Time};
 use serde_json::Value;
 
 use crate::program::run;
+use crate::read_only::{self, OF_A_LOG};
 use crate::specimen::options;
 
 const PAYLOADS: [&[u8]; 7] = [
@@ -39,25 +40,26 @@ fn nothing_that_a_terminal_obeys_is_ever_printed() {
     let bad = path.join("missing\x1b[2J");
     let (path, bad) = (path.to_str().unwrap(), bad.to_str().unwrap());
     let handle = handles[0].to_string();
-    for args in [
-        vec!["info", path],
-        vec!["info", path, "--json"],
-        vec!["ls", path],
-        vec!["ls", path, "--json"],
-        vec!["dump", path],
-        vec!["dump", path, "--groups"],
-        vec!["dump", path, "--json"],
-        vec!["dump", path, "--payload", "hex"],
-        vec!["dump", path, "--width", "3"],
-        vec!["check", path],
-        vec!["check", path, "--json"],
-        vec!["get", path, &handle],
-        vec!["get", path, &handle, "--json"],
+    let forms = OF_A_LOG.iter().map(|form| read_only::args(form, path, &handle));
+    let bad_ones = [
         vec!["get", path, "hw1:\x1b[2J"],
+        vec!["explain", path, "hw1:\x1b[2J"],
+        vec!["explain", path, "\x1b[2J/1"],
         vec!["info", bad],
         vec!["info", "s3://\x1b[2J"],
         vec!["dump", path, "--from", "\x1b[2J"],
-    ] {
+        vec!["dump", path, "--since", "\x1b[2J"],
+        vec!["dump", path, "--kind", "\x1b[2J"],
+        vec!["dump", path, "--payload", "\x1b[2J"],
+        vec!["find", path, "--time", "\u{9b}31m"],
+        vec!["follow", path, "--from", "\x1b[2J"],
+        vec!["clean", bad, "--dry-run"],
+        vec!["timeline", path, "--svg", "/nowhere \x1b[2J/a.svg"],
+        vec!["timeline", path, "\x1b[2J", "--svg", "-"],
+    ];
+    let bad_ones = bad_ones.into_iter().map(|args| args.into_iter().map(String::from).collect());
+    for args in forms.chain(bad_ones) {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let output = run(&args);
         for bytes in [output.stdout, output.stderr] {
             let text = String::from_utf8(bytes).unwrap();

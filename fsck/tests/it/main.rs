@@ -6,10 +6,14 @@ mod checkpoints;
 #[cfg(all(unix, feature = "cli"))]
 mod checkpoints_program;
 #[cfg(unix)]
+mod counted;
+#[cfg(unix)]
 mod damage;
 #[cfg(unix)]
 mod folder;
-#[cfg(feature = "cli")]
+#[cfg(unix)]
+mod golden;
+#[cfg(all(unix, feature = "cli"))]
 mod hostile;
 #[cfg(unix)]
 mod journal;
@@ -17,15 +21,27 @@ mod journal;
 mod journal_program;
 #[cfg(unix)]
 mod journal_root;
+#[cfg(all(unix, feature = "cli"))]
+mod listing;
 #[cfg(unix)]
 mod load;
 #[cfg(unix)]
 mod mended;
 #[cfg(all(unix, feature = "cli"))]
+mod pages;
+#[cfg(all(unix, feature = "cli"))]
 mod probe;
 #[cfg(feature = "cli")]
 mod program;
+#[cfg(all(unix, feature = "cli"))]
+mod read_only;
 mod repair;
 mod specimen;
 #[cfg(unix)]
 mod swept;
+#[cfg(all(unix, feature = "cli"))]
+mod terminal;
+#[cfg(all(unix, feature = "cli"))]
+mod timeline;
+#[cfg(all(unix, feature = "cli"))]
+mod verbs;

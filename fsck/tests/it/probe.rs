@@ -52,7 +52,7 @@ fn a_wrong_command_line_ends_with_16() {
         (&["probe", "ftp://host"], "scheme=ftp"),
         (&["probe", "hdfs://host/x"], "hdfs:"),
         (&["probe"], "URL"),
-        (&["check", "."], "check"),
+        (&["probe", ".", "."], "unexpected argument"),
     ] {
         let text = said(args, 16);
         assert!(text.contains(says), "{text}");

@@ -5,8 +5,10 @@ use std::io::Write;
 use headwater_wal::store;
 use headwater_wal::store::probe::{Finding, Findings, Held, probe};
 
-use crate::Failure;
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::json::Line;
+use crate::place::not_built;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -20,15 +22,15 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Whether a log may lie there.
-pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<bool, Failure> {
-    let found = probe(&*store::open(&args.url)?)?;
+/// Tells whether a log may lie there.
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let found = probe(&*store::open(&args.url).map_err(not_built)?)?;
     if args.json {
         json(&found, out)?;
     } else {
         writeln!(out, "{}", crate::text::escaped_lines(&found.to_string()))?;
     }
-    Ok(found.fit())
+    Ok(if found.fit() { Exit::CLEAN } else { Exit::FAILED })
 }
 
 fn json(found: &Findings, out: &mut dyn Write) -> Result<(), Failure> {

@@ -2,23 +2,19 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::ops::Range;
-use std::sync::Arc;
 
-use headwater_fsck::checkpoints::{self, needs};
-use headwater_fsck::journal::{self, Holds};
-use headwater_fsck::{Depth, Finding, Report, Severity, check, is_log, logs_below};
+use headwater_fsck::{
+    Against, Depth, Finding, Here, Part, Report, Severity, check, checkpoints, what_is_here,
+};
 use headwater_wal::Position;
 use headwater_wal::store::Store;
 
 use crate::checkpoints::show_report;
 use crate::failure::{Answer, Failure};
 use crate::journal::show_report as show_journal;
-use crate::json::Line;
-use crate::place;
-
-/// No root that people keep has more.
-const LOGS_MAX: usize = 1000;
+use crate::progress::{Progress, Watched, all_bytes};
+use crate::report::{self, line};
+use crate::{colour, place};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,17 +33,27 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
     let store = place::open(&args.path)?;
-    let is_log = is_log(&*store)?;
-    if !is_log && checkpoints::is_here(&*store)? {
-        args.of_one_log()?;
-        let report = checkpoints::check(&store, args.depth())?;
-        return show_report(&report, args.json, out);
+    let progress = Progress::new();
+    let watched = Watched::over(store.clone(), &progress);
+    match what_is_here(&*store)? {
+        Here::Checkpoints => {
+            args.of_one_log()?;
+            progress.begin("checking", all_bytes(&progress, &*store)?);
+            let report = checkpoints::check(&watched, args.depth());
+            progress.clear();
+            show_report(&report?, args.json, out)
+        }
+        Here::Root => {
+            args.of_one_log()?;
+            root(args, &*store, out)
+        }
+        Here::Log | Here::Nothing => {
+            progress.begin("checking", all_bytes(&progress, &*store)?);
+            let report = check(&*watched, Position(args.at_least), args.depth());
+            progress.clear();
+            log(&report?, &[], args.json, out)
+        }
     }
-    if !is_log && (checkpoints::is_below(&*store)? || journal::is_below(&*store)?) {
-        args.of_one_log()?;
-        return root(args, &store, out);
-    }
-    Ok(log(args, &*store, Position(args.at_least), out)?.0)
 }
 
 impl Args {
@@ -65,106 +71,49 @@ impl Args {
     }
 }
 
-/// Checks a log, and says where it begins and ends.
-fn log(
-    args: &Args,
-    store: &dyn Store,
-    at_least: Position,
-    out: &mut dyn Write,
-) -> Result<(Answer, Range<Position>), Failure> {
-    let report = check(store, at_least, args.depth())?;
-    let shown = if args.json { json(&report, out) } else { write!(out, "{report}").map_err(Failure::from) };
-    let answer = if report.is_sound() { Answer::Sound } else { Answer::Damaged };
-    let survey = report.survey();
-    Ok((answered(shown, answer, out)?, survey.begins()..survey.end()))
+/// Shows what is wrong with a log, and what checkpoints need of it and it does not have.
+fn log(report: &Report, needs: &[Finding], json: bool, out: &mut dyn Write) -> Result<Answer, Failure> {
+    let shown = if json {
+        report::log(report, out)
+    } else {
+        out.write_all(colour::page(&report.to_string()).as_bytes())
+    };
+    let shown = shown.and_then(|()| {
+        needs.iter().try_for_each(|finding| match json {
+            true => line(finding).write(out),
+            false => out.write_all(colour::page(&format!("\n{finding}\n")).as_bytes()),
+        })
+    });
+    let bad = needs.iter().any(|finding| finding.severity == Severity::Damaged);
+    let answer = if report.is_sound() && !bad { Answer::Sound } else { Answer::Damaged };
+    answered(shown.map_err(Failure::from), answer, out)
 }
 
-/// The checkpoints of a root, and every log in it, which must hold what the checkpoints need of it: positions name a log
-/// as its folder in the root is called.
-fn root(args: &Args, store: &Arc<dyn Store>, out: &mut dyn Write) -> Result<Answer, Failure> {
-    let mut worst = Answer::Sound;
-    let mut survey = None;
-    if checkpoints::is_below(&**store)? {
-        let below = place::open_below(&args.path, checkpoints::FOLDER)?;
-        let report = checkpoints::check(&below, args.depth())?;
-        worst = show_report(&report, args.json, out)?;
-        survey = Some(report.survey().clone());
-    }
-    let journal = journal_of(args, &**store);
-    let logs = logs_below(&**store, LOGS_MAX + 1)?;
-    for folder in logs.iter().take(LOGS_MAX) {
-        if !args.json && (survey.is_some() || folder != &logs[0]) {
+/// The checkpoints of a root, and every log in it, which must hold what the checkpoints need of it, and its journal.
+fn root(args: &Args, whole: &dyn Store, out: &mut dyn Write) -> Result<Answer, Failure> {
+    let (place, _) = place::open_root(&args.path)?;
+    let (mut worst, mut is_first) = (Answer::Sound, true);
+    headwater_fsck::root(&place, whole, args.depth(), Against::Others, &mut |part| {
+        if !args.json && !std::mem::take(&mut is_first) && !matches!(part, Part::Failed { .. }) {
             answered(writeln!(out).map_err(Failure::from), worst, out)?;
         }
-        let at_least = known_end(&journal, folder.as_str());
-        let checked = place::open_below(&args.path, folder.as_str())
-            .and_then(|store| log(args, &*store, at_least, out));
-        let answer = match checked {
-            Ok((answer, range)) => {
-                let findings =
-                    survey.as_ref().map_or_else(Vec::new, |survey| needs(survey, folder.as_str(), range));
-                let bad = findings.iter().any(|finding| finding.severity == Severity::Damaged);
-                let shown = findings.iter().try_for_each(|finding| match args.json {
-                    true => line(finding).write(out),
-                    false => writeln!(out, "\n{finding}"),
-                });
-                let answer = if bad { Answer::Damaged } else { answer };
-                answered(shown.map_err(Failure::from), answer, out)?
-            }
-            Err(Failure::Output(error)) => return Err(Failure::Output(error)),
-            // The other logs are worth a look all the same.
-            Err(failure) => {
-                out.flush()?;
-                let _ = writeln!(io::stderr(), "wal-inspect: {failure}");
-                if failure.code() == Answer::Damaged.code() { Answer::Damaged } else { Answer::Unsupported }
-            }
-        };
-        worst = worst.max(answer);
-    }
-    if logs.len() > LOGS_MAX {
-        out.flush()?;
-        let _ = writeln!(
-            io::stderr(),
-            "wal-inspect: {LOGS_MAX} logs were checked, and there are more: check those by name"
-        );
-        worst = worst.max(Answer::Unsupported);
-    }
-    match journal {
-        Ok(None) => Ok(worst),
-        Ok(Some(report)) => {
-            if !args.json {
-                answered(writeln!(out).map_err(Failure::from), worst, out)?;
-            }
-            Ok(worst.max(show_journal(&report, args.json, out)?))
-        }
-        Err(failure) => {
-            out.flush()?;
-            let _ = writeln!(io::stderr(), "wal-inspect: {failure}");
-            Ok(worst.max(Answer::Unsupported))
-        }
-    }
+        worst = worst.max(match part {
+            Part::Checkpoints(report) => show_report(&report, args.json, out)?,
+            Part::Log { report, needs, .. } => log(&report, &needs, args.json, out)?,
+            Part::Journal(report) => show_journal(&report, args.json, out)?,
+            Part::Failed { error, .. } => failed(error.into(), out)?,
+        });
+        Ok::<(), Failure>(())
+    })?;
+    Ok(worst)
 }
 
-/// What is wrong between a root's journal, its receivers' logs and its checkpoints; none, if it has no journal.
-fn journal_of(args: &Args, whole: &dyn Store) -> Result<Option<journal::Report>, Failure> {
-    if !journal::is_below(whole)? {
-        return Ok(None);
-    }
-    let (root, _) = place::open_root(&args.path)?;
-    match journal::what_is_here(&root.journal()?) {
-        Ok(Holds::Events) => Ok(Some(journal::check(&root, whole, args.depth())?)),
-        // Another log of that name, or none that could be read, of which its own check tells.
-        _ => Ok(None),
-    }
-}
-
-/// How far a receiver's log reaches at least, by what the journal knows of it.
-fn known_end(journal: &Result<Option<journal::Report>, Failure>, folder: &str) -> Position {
-    let Ok(Some(report)) = journal else { return Position::START };
-    let known = report.logs().iter().find(|known| {
-        known.is_there && folder == format!("received/{}/{}", known.log.stream, known.log.receiver)
-    });
-    known.map_or(Position::START, |known| known.at_least)
+/// Tells of a part that could not be checked.
+fn failed(failure: Failure, out: &mut dyn Write) -> Result<Answer, Failure> {
+    out.flush()?;
+    let _ = writeln!(io::stderr(), "wal-inspect: {failure}");
+    let is_damage = failure.code() == Answer::Damaged.code();
+    Ok(if is_damage { Answer::Damaged } else { Answer::Unsupported })
 }
 
 /// The answer, once it is shown.
@@ -178,48 +127,4 @@ pub(crate) fn answered(
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(answer),
         shown => shown.map(|()| answer),
     }
-}
-
-/// The word for a depth, which stays.
-pub(crate) fn word(depth: Depth) -> &'static str {
-    match depth {
-        Depth::Full => "full",
-        Depth::Quick => "quick",
-    }
-}
-
-fn json(report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
-    for finding in report.findings() {
-        line(finding).write(out)?;
-    }
-    let survey = report.survey();
-    Line::new("verdict")
-        .text("state", report.state())
-        .text("place", survey.place())
-        .text_or_null("identity", survey.identity())
-        .text("depth", word(report.depth()))
-        .number("begins", survey.begins().0)
-        .number("end", survey.end().0)
-        .number("segments", survey.chain().segments().len() as u64)
-        .number("records", report.records())
-        .number("damaged", report.count(Severity::Damaged))
-        .number("lost", report.count(Severity::Lost))
-        .number("torn", report.count(Severity::Torn))
-        .number("set_aside", report.count(Severity::SetAside))
-        .number("foreign", report.count(Severity::Foreign))
-        .write(out)?;
-    Ok(())
-}
-
-pub(crate) fn line(finding: &Finding) -> Line {
-    Line::new("finding")
-        .text("severity", finding.severity.name())
-        .text_or_null("file", finding.file.as_ref())
-        .number_or_null("offset", finding.offset)
-        .number_or_null("from", finding.range.as_ref().map(|range| range.start.0))
-        .number_or_null("to", finding.range.as_ref().map(|range| range.end.0))
-        .text("what", &finding.what)
-        .text("lost", &finding.lost)
-        .text("remedy", &finding.remedy)
-        .text_or_null("next", finding.next.as_ref())
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use headwater_fsck::{File, find};
+use headwater_fsck::{File, Wanted, before_last, find};
 use headwater_wal::format::codec;
 use headwater_wal::format::frame::{FRAME_HEADER_BYTES, PAYLOAD_BYTES_LIMIT};
 use headwater_wal::format::header::{HEADER_BYTES, Header};
@@ -16,9 +16,11 @@ use headwater_wal::format::seed::Life;
 use headwater_wal::store::{Name, Store};
 use headwater_wal::{Depth, Error, Kind, Position, Survey};
 
+use crate::asked::Asked;
 use crate::failure::{Answer, Failure};
-use crate::item::{Item, Payload, Show};
+use crate::item::{Item, Show};
 use crate::ls::{because, state};
+use crate::payload::Payload;
 use crate::place;
 
 const WIDTH: usize = 80;
@@ -27,21 +29,20 @@ const WIDTH: usize = 80;
 pub(crate) struct Args {
     /// The folder of a log, or a file: URL
     path: OsString,
-    /// The first position of interest
-    #[arg(long, value_name = "POS", default_value_t = 0, hide_default_value = true)]
-    from: u64,
-    /// The first position of no interest any more
-    #[arg(long, value_name = "POS", default_value_t = u64::MAX, hide_default_value = true)]
-    to: u64,
+    #[command(flatten)]
+    asked: Asked,
     /// At most so many records
     #[arg(short = 'n', long, value_name = "N")]
     count: Option<u64>,
-    /// Only the last so many records
-    #[arg(long, value_name = "N", conflicts_with_all = ["count", "groups"])]
-    last: Option<usize>,
+    /// Only the last so many records; no more is read than they need
+    #[arg(long, alias = "last", value_name = "N", conflicts_with_all = ["count", "groups"])]
+    tail: Option<u64>,
     /// How payloads are shown
     #[arg(long, value_enum, default_value_t = Payload::Text)]
     payload: Payload,
+    /// Let raw payloads go to a terminal
+    #[arg(long)]
+    force: bool,
     /// Characters of a payload that are shown; 0 for all, as with --json [default: 80]
     #[arg(long, value_name = "N")]
     width: Option<usize>,
@@ -50,20 +51,26 @@ pub(crate) struct Args {
     json: bool,
     /// Everything that the scanner sees in the files: headers, groups, footers, what does not verify, also in what is set
     /// aside
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["since", "until", "kind"])]
     groups: bool,
 }
 
 pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
-    if args.from >= args.to {
-        let message = format!("nothing lies between --from {} and --to {}", args.from, args.to);
-        return Err(Failure::Usage(message));
+    let mut wanted = args.asked.wanted()?;
+    args.payload.allow(args.json, args.force)?;
+    if args.payload == Payload::Raw && args.groups {
+        let message = "--groups tells of more than payloads: use --payload hex with it";
+        return Err(Failure::Usage(message.into()));
     }
     let store = place::open(&args.path)?;
     let survey = find(&*store, Position::START, Depth::Quick)?;
+    if let Some(tail) = args.tail {
+        wanted.from = wanted.from.max(before_last(&*store, &survey, &wanted, tail)?);
+    }
     let width = args.width.unwrap_or(if args.json { 0 } else { WIDTH });
     let mut dump = Dump {
         args,
+        wanted: &wanted,
         store: &*store,
         survey: &survey,
         show: Show { payload: args.payload, width },
@@ -74,12 +81,12 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
         damages_told: 0,
         acked_told: args.groups,
         last: VecDeque::new(),
-        line: String::new(),
+        line: Vec::new(),
     };
     dump.all()?;
     let Dump { bad, unsupported, last, line, .. } = dump;
     for line in last.iter().chain([&line]) {
-        out.write_all(line.as_bytes())?;
+        out.write_all(line)?;
     }
     if bad > 0 {
         out.flush()?;
@@ -107,6 +114,7 @@ struct Stretch {
 
 struct Dump<'a> {
     args: &'a Args,
+    wanted: &'a Wanted,
     store: &'a dyn Store,
     survey: &'a Survey,
     show: Show,
@@ -118,9 +126,9 @@ struct Dump<'a> {
     unsupported: Option<Error>,
     damages_told: usize,
     acked_told: bool,
-    /// With `--last`: the lines of the last records, and what was said since.
-    last: VecDeque<String>,
-    line: String,
+    /// With `--tail`: the lines of the last records, and what was said since.
+    last: VecDeque<Vec<u8>>,
+    line: Vec<u8>,
 }
 
 impl Dump<'_> {
@@ -171,23 +179,15 @@ impl Dump<'_> {
             }));
             stretches.sort_by_key(|stretch| stretch.base);
         }
-        let (from, to) = (Position(self.args.from), Position(self.args.to));
+        let Wanted { from, to, .. } = *self.wanted;
+        let passed_over = |base| {
+            let segment = segments.binary_search_by_key(&base, |segment| segment.base);
+            segment.is_ok_and(|at| !self.wanted.may_lie_in(&segments[at]))
+        };
         stretches.retain(|stretch| {
             let end = if self.args.groups { stretch.base.plus(stretch.file_len) } else { stretch.end };
-            end > from && stretch.base < to
+            end > from && stretch.base < to && (self.args.groups || !passed_over(stretch.base))
         });
-        if let Some(last) = self.args.last {
-            // As far as the records are counted already, no more need be read than the last files that hold enough.
-            let known = |base| {
-                segments.iter().find(|segment| segment.base == base).and_then(|segment| segment.records)
-            };
-            let mut held = 0;
-            let needed = stretches.iter().rposition(|stretch| {
-                held += known(stretch.base).unwrap_or(0);
-                held >= last as u64
-            });
-            stretches.drain(..needed.unwrap_or(0));
-        }
         stretches
     }
 
@@ -208,11 +208,11 @@ impl Dump<'_> {
             (stretch.base.plus(body), stretch.sealed || stretch.end == stretch.base);
         while let Some(seen) = walk.next()? {
             let range = range_of(&seen);
-            if range.start >= Position(self.args.to) {
+            if range.start >= self.wanted.to {
                 return Ok(ControlFlow::Continue(()));
             }
             end = end.max(range.end);
-            if range.end <= Position(self.args.from) {
+            if range.end <= self.wanted.from {
                 continue;
             }
             if range.start >= stretch.end && !end_told {
@@ -235,7 +235,7 @@ impl Dump<'_> {
             }
         }
         let rest = stretch.base.plus(stretch.file_len).since(end);
-        if self.args.groups && rest > 0 && end < Position(self.args.to) {
+        if self.args.groups && rest > 0 && end < self.wanted.to {
             self.item(&Item::Zeros { from: end, len: rest })?;
         }
         Ok(ControlFlow::Continue(()))
@@ -255,7 +255,7 @@ impl Dump<'_> {
         let groups = self.args.groups;
         match seen {
             Seen::Frame(frame) if !frame.header.own => {
-                if frame.at < Position(self.args.from) {
+                if !self.wanted.takes(frame) {
                     return Ok(());
                 }
                 self.acknowledged(frame.at)?;
@@ -263,7 +263,7 @@ impl Dump<'_> {
                 let handle = frame.handle(life, stretch.base);
                 let payload = match self.show.payload {
                     Payload::None => Ok(None),
-                    Payload::Text | Payload::Hex => self.payload(walk, frame, stretch.base)?.map(Some),
+                    _ => self.payload(walk, frame, stretch.base)?.map(Some),
                 };
                 self.item(&Item::Record { handle, header: &frame.header, payload })
             }
@@ -334,8 +334,7 @@ impl Dump<'_> {
             let walked = |at: Position| {
                 survey.chain().segments().iter().any(|segment| (segment.base..segment.end).contains(&at))
             };
-            let asked =
-                damage.range.end > Position(self.args.from) && damage.range.start < Position(self.args.to);
+            let asked = damage.range.end > self.wanted.from && damage.range.start < self.wanted.to;
             if asked && (nowhere || (!self.args.groups && !walked(damage.range.start))) {
                 self.bad += 1;
                 self.item(&Item::Damage(damage))?;
@@ -345,14 +344,19 @@ impl Dump<'_> {
     }
 
     fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
-        let mut line = if self.args.json { item.json(self.show).to_string() } else { item.text(self.show) };
-        line.push('\n');
-        let Some(last) = self.args.last else { return Ok(self.out.write_all(line.as_bytes())?) };
+        let line = match (self.show.payload, item) {
+            (Payload::Raw, Item::Record { payload: Ok(Some(payload)), .. }) => payload.to_vec(),
+            // What could not be shown is counted, and told of at the end.
+            (Payload::Raw, _) => Vec::new(),
+            _ if self.args.json => format!("{}\n", item.json(self.show)).into_bytes(),
+            _ => format!("{}\n", item.text(self.show)).into_bytes(),
+        };
+        let Some(last) = self.args.tail else { return Ok(self.out.write_all(&line)?) };
         // What is said between two records goes with the second one.
-        self.line += &line;
+        self.line.extend(line);
         if matches!(item, Item::Record { .. }) {
             self.last.push_back(std::mem::take(&mut self.line));
-            if self.last.len() > last {
+            if self.last.len() as u64 > last {
                 self.last.pop_front();
             }
         }

@@ -1,47 +1,63 @@
-//! `explain`: what holds each segment of a root's journal, or of a receiver's log.
+//! `explain`: what holds each segment of a root's journal, or of a receiver's log; or what a handle is.
+
+mod handle;
 
 use std::ffi::OsString;
 use std::io::Write;
 
 use headwater_fsck::journal::{self, Explanation};
-use headwater_wal::Time;
+use headwater_wal::{Handle, Time};
 
 use crate::failure::{Answer, Failure};
 use crate::json::Line;
 use crate::place;
 use crate::text::{bytes, plural};
+use crate::when::When;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A root that has `journal` in it, or a file: URL
+    /// A root that has `journal` in it; for a handle a log, or a root with logs in it
     path: OsString,
-    /// The receiver whose log is asked about, such as 0/1; without it, it is the journal
-    #[arg(value_name = "STREAM/RECEIVER")]
-    receiver: Option<Receiver>,
-    /// Only what is older is to go, by the engine's time in milliseconds, as the runtime would say it
-    #[arg(long, value_name = "MS", default_value_t = u64::MAX, hide_default_value = true)]
-    before: u64,
+    /// A handle, as `append` answered and `dump` shows it; or the receiver whose log is asked about, such as 0/1; without
+    /// either, it is the journal
+    #[arg(value_name = "HANDLE|STREAM/RECEIVER")]
+    what: Option<What>,
+    /// Only what was sealed before is to go, by the engine's time: 2026-11-21T10:00Z, `2h ago`, or milliseconds
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
     /// Lines of JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Receiver(u32, u32);
+enum What {
+    Handle(Handle),
+    Receiver(u32, u32),
+}
 
-impl std::str::FromStr for Receiver {
+impl std::str::FromStr for What {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("hw1:") {
+            return text.parse().map(What::Handle).map_err(|error| format!("{error}"));
+        }
         let text = text.strip_prefix("received/").unwrap_or(text).trim_end_matches('/');
-        let parts = text
-            .split_once('/')
-            .and_then(|(stream, receiver)| Some(Receiver(stream.parse().ok()?, receiver.parse().ok()?)));
-        parts.ok_or_else(|| "a receiver is two numbers, STREAM/RECEIVER, such as 0/1".to_owned())
+        let parts = text.split_once('/').and_then(|(stream, receiver)| {
+            Some(What::Receiver(stream.parse().ok()?, receiver.parse().ok()?))
+        });
+        parts.ok_or_else(|| {
+            "a receiver is two numbers, STREAM/RECEIVER, such as 0/1, and a handle begins with hw1:"
+                .to_owned()
+        })
     }
 }
 
 pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
+    if let Some(What::Handle(handle)) = &args.what {
+        return handle::run(&args.path, handle, args.json, out);
+    }
     let (root, store) = place::open_root(&args.path)?;
     if !journal::is_below(&*store)? {
         let place = store.place();
@@ -57,8 +73,12 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
         };
         return Err(Failure::Usage(message));
     }
-    let receiver = args.receiver.map(|Receiver(stream, receiver)| (stream, receiver));
-    let explanation = journal::explain(&root, receiver, Time(args.before))?;
+    let receiver = match args.what {
+        Some(What::Receiver(stream, receiver)) => Some((stream, receiver)),
+        _ => None,
+    };
+    let before = args.before.map_or(Time::MAX, |when| when.0);
+    let explanation = journal::explain(&root, receiver, before)?;
     match args.json {
         true => lines(&explanation, out)?,
         false => page(&explanation, &store.place(), out)?,

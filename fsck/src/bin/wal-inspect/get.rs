@@ -1,14 +1,14 @@
 //! `get`: one record, by its handle.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 
 use headwater_wal::format::name;
 use headwater_wal::{Handle, Reader, Record};
 
 use crate::failure::{Answer, Failure};
-use crate::item::Payload;
 use crate::json::Line;
+use crate::payload::Payload;
 use crate::place;
 
 #[derive(Debug, clap::Args)]
@@ -20,9 +20,12 @@ pub(crate) struct Args {
     /// How the payload is shown
     #[arg(long, value_enum, default_value_t = Payload::Text)]
     payload: Payload,
-    /// Write the payload as it was appended, and nothing else; not to a terminal
+    /// The same as --payload raw
     #[arg(long, conflicts_with_all = ["payload", "json"])]
     raw: bool,
+    /// Let a raw payload go to a terminal
+    #[arg(long)]
+    force: bool,
     /// One line of JSON
     #[arg(long)]
     json: bool,
@@ -30,13 +33,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
     let handle: Handle = args.handle.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
-    if args.raw && io::stdout().is_terminal() {
-        let message = "a payload may hold anything, also what a terminal obeys: send it to a file or a pipe";
-        return Err(Failure::Usage(message.into()));
-    }
+    let payload = if args.raw { Payload::Raw } else { args.payload };
+    payload.allow(args.json, args.force)?;
     let store = place::open(&args.path)?;
     let record = Reader::open(store)?.read(&handle)?;
-    if args.raw {
+    if payload == Payload::Raw {
         out.write_all(&record.payload)?;
     } else if args.json {
         let line = Line::new("record")
@@ -48,9 +49,9 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<Answer, Failure> {
             .number("kind", u64::from(record.kind))
             .number("bytes", record.payload.len() as u64)
             .number("stored_bytes", u64::from(record.handle.stored_len()));
-        args.payload.add_to(line, &record.payload, 0).write(out)?;
+        payload.add_to(line, &record.payload, 0).write(out)?;
     } else {
-        page(&record, args.payload, out)?;
+        page(&record, payload, out)?;
     }
     Ok(Answer::Sound)
 }

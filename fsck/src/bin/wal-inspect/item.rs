@@ -10,40 +10,8 @@ use headwater_wal::format::header::Header;
 use headwater_wal::format::scan::Bad;
 
 use crate::json::Line;
-use crate::text::{bytes, escaped, hex, plural};
-
-/// How payloads are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Payload {
-    /// Not at all, and not read a second time
-    None,
-    /// As text, with everything escaped that is not printable
-    Text,
-    /// As hexadecimal digits
-    Hex,
-}
-
-impl Payload {
-    /// The payload as it is shown, cut after `width` characters unless that is 0.
-    pub(crate) fn shown(self, payload: &[u8], width: usize) -> Option<String> {
-        match self {
-            Payload::None => None,
-            Payload::Text => Some(escaped(payload, width)),
-            Payload::Hex => Some(hex(payload, width)),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        if self == Payload::Hex { "payload_hex" } else { "payload_text" }
-    }
-
-    pub(crate) fn add_to(self, line: Line, payload: &[u8], width: usize) -> Line {
-        match self.shown(payload, width) {
-            Some(text) => line.text(self.name(), text),
-            None => line,
-        }
-    }
-}
+use crate::payload::Payload;
+use crate::text::{bytes, escaped, plural};
 
 /// One thing in a log's files.
 #[derive(Debug)]

@@ -13,8 +13,7 @@ use headwater_fsck::{Finding, Severity, is_log};
 use headwater_wal::{Error, Kind, Position};
 
 use crate::failure::{Answer, Failure};
-use crate::json::Line;
-use crate::{check, place};
+use crate::{check, colour, place, report};
 
 /// The state is read again while the driver goes on under it.
 const TRIES: u32 = 5;
@@ -193,7 +192,7 @@ impl<'a> Table<'a> {
             _ => self.unsupported += 1,
         }
         let line = match self.args.json {
-            true => format!("{}\n", check::line(finding)),
+            true => format!("{}\n", report::line(finding)),
             false => format!("{}\n", row::finding(finding)),
         };
         match self.args.tail {
@@ -217,42 +216,15 @@ fn went(journal: &Journal, error: Error) -> Error {
 
 /// Shows a report, and answers as its findings are.
 pub(crate) fn show_report(report: &Report, json: bool, out: &mut dyn Write) -> Result<Answer, Failure> {
-    let shown = if json { lines(report, out) } else { write!(out, "{report}").map_err(Failure::from) };
+    let shown = if json {
+        report::journal(report, out)
+    } else {
+        out.write_all(colour::page(&report.to_string()).as_bytes())
+    };
     let answer = match report.state() {
         "clean" => Answer::Sound,
         "damaged" => Answer::Damaged,
         _ => Answer::Unsupported,
     };
-    check::answered(shown, answer, out)
-}
-
-fn lines(report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
-    for finding in report.findings() {
-        check::line(finding).write(out)?;
-    }
-    for checked in report.logs() {
-        row::log_json(Line::new("received"), checked.log)
-            .flag("is_there", checked.is_there)
-            .number("blocks", checked.blocks)
-            .number("bad", checked.bad)
-            .write(out)?;
-    }
-    Line::new("verdict")
-        .text("state", report.state())
-        .text("place", report.place())
-        .text("of", "journal")
-        .text("depth", check::word(report.depth()))
-        .number("begins", report.range().start.0)
-        .number("end", report.range().end.0)
-        .number("events", report.events())
-        .flag("state_known", report.is_known())
-        .number("logs", report.logs().len() as u64)
-        .number("blocks", report.blocks())
-        .number("damaged", report.count(Severity::Damaged))
-        .number("unsupported", report.count(Severity::Unsupported))
-        .number("lost", report.count(Severity::Lost))
-        .number("set_aside", report.count(Severity::SetAside))
-        .number("foreign", report.count(Severity::Foreign))
-        .write(out)?;
-    Ok(())
+    check::answered(shown.map_err(Failure::from), answer, out)
 }

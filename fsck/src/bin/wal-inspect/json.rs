@@ -34,15 +34,17 @@ impl Line {
             match letter {
                 '"' | '\\' => self.0.extend(['\\', letter]),
                 letter if is_plain(letter) => self.0.push(letter),
-                letter => {
-                    for unit in letter.encode_utf16(&mut [0; 2]) {
-                        // Writing to a string cannot fail.
-                        let _ = write!(self.0, "\\u{unit:04x}");
-                    }
-                }
+                letter => push_escape(&mut self.0, letter),
             }
         }
         self.0.push('"');
+        self
+    }
+
+    /// A value that is JSON already.
+    pub(crate) fn json(mut self, name: &str, value: &str) -> Self {
+        self.name(name);
+        self.0 += value;
         self
     }
 
@@ -96,7 +98,15 @@ impl Display for Line {
     }
 }
 
+/// A letter as JSON escapes it.
+pub(crate) fn push_escape(out: &mut String, letter: char) {
+    for unit in letter.encode_utf16(&mut [0; 2]) {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "\\u{unit:04x}");
+    }
+}
+
 /// Whether Rust would print it as it is.
-fn is_plain(letter: char) -> bool {
+pub(crate) fn is_plain(letter: char) -> bool {
     matches!(letter, '\'') || letter.escape_debug().eq([letter])
 }

@@ -22,6 +22,14 @@ enum Place {
     Url(String),
 }
 
+/// The folder that was typed, if it is one of this machine.
+pub(crate) fn folder(text: &OsStr) -> Option<PathBuf> {
+    match place(text) {
+        Ok(Place::Folder(path)) => Some(path),
+        _ => None,
+    }
+}
+
 /// The store at a folder or a URL.
 pub(crate) fn open(text: &OsStr) -> Result<Arc<dyn Store>, Failure> {
     let path = match place(text)? {
@@ -33,11 +41,17 @@ pub(crate) fn open(text: &OsStr) -> Result<Arc<dyn Store>, Failure> {
         Ok(found) if found.is_dir() => local(path),
         Ok(_) => Err(Failure::Usage(no_folder(&path))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Error::new(Kind::NotThere, format!("there is no such folder: path={shown}")).into())
+            let message = format!(
+                "there is no such folder: path={shown}; what there is:\n  ls -la {}",
+                nearest(&path).display()
+            );
+            Err(Error::new(Kind::NotThere, message).into())
         }
         Err(error) => {
-            let message = format!("the folder could not be opened: path={shown}");
-            Err(Error::new(Kind::Unavailable, message).because(error).into())
+            let message = format!(
+                "the folder could not be opened: path={shown} because=`{error}`; who may open it:\n  namei -l {shown}"
+            );
+            Err(Error::new(Kind::Unavailable, message).into())
         }
     }
 }
@@ -81,7 +95,7 @@ fn root(text: &OsStr) -> Result<Root, Failure> {
 }
 
 /// The store that this build does not have comes with a command that builds it.
-fn not_built(error: Error) -> Failure {
+pub(crate) fn not_built(error: Error) -> Failure {
     match error.kind() {
         Kind::Unsupported if error.to_string().contains("built without") => Failure::Usage(format!(
             "{error}; `cargo install headwater-fsck --features s3,gcs,azure` builds all of them"
@@ -119,8 +133,18 @@ fn no_folder(path: &std::path::Path) -> String {
                 folder.display()
             )
         }
-        _ => format!("this is a file, and a log or checkpoints are a folder: path={}", path.display()),
+        _ => format!(
+            "this is a file, and a log or checkpoints are a folder: path={}; what lies beside it:\n  ls -la {}",
+            path.display(),
+            nearest(path).display()
+        ),
     }
+}
+
+/// The next folder above that there is.
+fn nearest(path: &std::path::Path) -> &std::path::Path {
+    let above = path.ancestors().skip(1).find(|above| above.is_dir() || above.as_os_str().is_empty());
+    above.filter(|above| !above.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."))
 }
 
 fn is_of_checkpoints(path: &std::path::Path) -> bool {

@@ -35,6 +35,17 @@ pub(crate) fn escaped(bytes: &[u8], width: usize) -> String {
     text
 }
 
+/// A text that no terminal obeys, with `…` after `width` characters if there are more; 0 is no limit.
+pub(crate) fn cut(mut text: String, width: usize) -> String {
+    if width > 0
+        && let Some((at, _)) = text.char_indices().nth(width)
+    {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}
+
 /// Bytes as hexadecimal digits, with `…` after `width` of them if there are more; 0 is no limit.
 pub(crate) fn hex(bytes: &[u8], width: usize) -> String {
     let most = if width == 0 { bytes.len() } else { bytes.len().min(width / 2) };
@@ -84,16 +95,37 @@ pub(crate) fn table<const N: usize>(
     right: &[bool; N],
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    for row in rows {
-        let mut line = String::new();
-        for ((cell, width), right) in row.iter().zip(widths).zip(right) {
-            line += &if *right { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
+    let widths = widths(rows);
+    rows.iter().try_for_each(|row| write_row(row, &widths, right, out))
+}
+
+/// How wide each column is.
+pub(crate) fn widths<const N: usize>(rows: &[[String; N]]) -> [usize; N] {
+    std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
+}
+
+/// One row of a table whose columns are so wide.
+pub(crate) fn write_row<const N: usize>(
+    row: &[String; N],
+    widths: &[usize; N],
+    right: &[bool; N],
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let mut line = String::new();
+    for ((cell, width), right) in row.iter().zip(widths).zip(right) {
+        let space = width.saturating_sub(cell.chars().count());
+        if *right {
+            line.extend(std::iter::repeat_n(' ', space));
         }
-        writeln!(out, "{}", line.trim_end())?;
+        line += cell;
+        if !*right {
+            line.extend(std::iter::repeat_n(' ', space));
+        }
+        line += "  ";
     }
-    Ok(())
+    line.truncate(line.trim_end().len());
+    line.push('\n');
+    out.write_all(line.as_bytes())
 }
 
 /// So many of something.

@@ -5,6 +5,7 @@ use headwater_fsck::Finding;
 use headwater_fsck::journal::Entry;
 
 use crate::json::Line;
+pub(super) use crate::report::log_json;
 use crate::text::{escaped, hex, plural};
 
 pub(super) const HEAD: &str = "      POSITION    NUMBER  EVENT             WHAT";
@@ -192,12 +193,6 @@ pub(super) fn json(entry: &Entry) -> Line {
             line.number("below", below.0)
         }
     }
-}
-
-pub(super) fn log_json(line: Line, log: ReceiverLog) -> Line {
-    line.number("stream", u64::from(log.stream))
-        .number("receiver", u64::from(log.receiver))
-        .text("identity", format_args!("{:016x}", log.identity))
 }
 
 pub(super) fn block_json(line: Line, block: &Block) -> Line {
