@@ -22,6 +22,29 @@
 //! # Ok::<(), headwater_wal::Error>(())
 //! ```
 //!
+//! What is damaged is repaired by a plan, which can be read before anything is written:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use headwater_fsck::{Consent, Depth, check, plan, repair, salvage};
+//! # use headwater_wal::store::{Memory, Store};
+//! # use headwater_wal::{Log, Options, Position, Time};
+//! # let store: Arc<dyn Store> = Arc::new(Memory::growing());
+//! # let log = Log::open(store.clone(), Options::default())?.start(Position::START)?;
+//! # log.append(Time(0), "a block")?.wait()?;
+//! # log.close()?;
+//! let report = check(&*store, Position::START, Depth::Full)?;
+//! let plan = plan(&store, &report)?;
+//! println!("{plan}");
+//! if !plan.loses_data() {
+//!     println!("{}", repair(&store, &plan, Consent::SafeOnly)?);
+//! }
+//!
+//! let new: Arc<dyn Store> = Arc::new(Memory::growing());
+//! println!("{}", salvage(&store, &new)?); // or copies what can be read into a new log
+//! # Ok::<(), headwater_wal::Error>(())
+//! ```
+//!
 //! The program `wal-inspect` (feature `cli`) shows the same to people and, as JSON lines, to other programs.
 
 mod check;

@@ -87,9 +87,11 @@ pub(crate) fn planned(
     Ok(Plan { place: store.place(), at_least, depth, steps, by_hand })
 }
 
-/// The log as all that loses nothing would leave it, and what a quick look finds there.
+/// The log as all that loses nothing would leave it, and what a look finds there.
 pub(crate) fn mended(store: &Arc<dyn Store>) -> Result<(Overlay, Survey)> {
-    let (at_least, depth) = (Position::START, Depth::Quick);
+    // Of what summaries list a quick look sees no header.
+    let depth = if store.append().is_some() { Depth::Quick } else { Depth::Full };
+    let at_least = Position::START;
     let found = look(&**store, at_least, depth)?;
     let (planning, survey) = Planning::mend(store, at_least, depth, found)?;
     Ok((planning.now, survey))

@@ -28,6 +28,7 @@ mod look;
 mod needs;
 mod report;
 mod survey;
+mod sweep;
 mod told;
 
 pub use check::{check, verify};
@@ -35,3 +36,4 @@ pub use find::{FOLDER, is_below, is_here};
 pub use needs::needs;
 pub use report::{Checked, Report};
 pub use survey::{Head, Objects, State, Stated, Survey, survey};
+pub use sweep::{Sweep, sweep, sweepable};

@@ -74,10 +74,11 @@ fn many_frames(scene: &Scene<'_>, dice: &mut Random) -> Done {
     let check = segment.header.life().check(segment.at(group.at), &header[8..]);
     header[4..8].copy_from_slice(&check.to_le_bytes());
     overwrite(scene, segment, group.at, &header);
-    let mut stretches = vec![group.at..group.at + GROUP_HEADER_BYTES];
-    stretches.extend((group.frames_end() < group.end).then_some(group.frames_end()..group.end));
-    let damage = |range: std::ops::Range<u64>| Expected::damage(segment, range.start, segment.at(range.end));
-    Done::deep(&[&segment.name], stretches.into_iter().map(damage).collect())
+    let damage = |from: u64, to: u64| Expected::damage(segment, from, segment.at(to));
+    let mut findings = vec![damage(group.at, group.at + GROUP_HEADER_BYTES)];
+    // Nothing says any more that the zeros behind the frames belong to the group.
+    findings.extend((group.frames_end() < group.end).then(|| damage(group.frames_end(), group.end)));
+    Done::deep(&[&segment.name], findings)
 }
 
 /// It leaves no room for those behind it in its group.

@@ -217,7 +217,7 @@ fn one_of<T: Copy>(of: &[T], dice: &mut Random) -> T {
 
 /// A number in a range.
 fn within(range: Range<u64>, dice: &mut Random) -> u64 {
-    range.start + dice.below((range.end - range.start).max(1))
+    range.start + dice.below(range.end.saturating_sub(range.start).max(1))
 }
 
 /// Bytes that say nothing.

@@ -191,7 +191,7 @@ fn unreadable(scene: &Scene<'_>, dice: &mut Random) -> Done {
     let Some(folder) = scene.files.folder() else { return Done::default() };
     let path = folder.join(&segment.name);
     if scene.files.read(&segment.name).is_some() {
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("permissions");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).expect("permissions");
     }
     let may = fs::File::open(&path).is_ok();
     let error = (!may).then_some(headwater_wal::Kind::Unavailable);

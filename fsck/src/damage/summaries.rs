@@ -30,7 +30,7 @@ pub(super) const KINDS: &[Kind] = &[
         media: Media::Summaries,
         act: |s, d| {
             changed(s, d, |bytes, d| {
-                let len = d.below(bytes.len() as u64) as usize;
+                let len = d.below(bytes.len().max(1) as u64) as usize;
                 bytes.truncate(len)
             })
         },

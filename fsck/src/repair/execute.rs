@@ -150,7 +150,10 @@ fn state(
         let rest = lost.split_off(lost.len().min(room));
         let options = Options::default().durability(survey.durability());
         let mut opened = Log::open_with(store.clone(), options, clock.clone())?;
-        opened = refusing.into_iter().fold(opened, |opened, range| opened.accept_loss(range));
+        opened = refusing.into_iter().fold(opened, |opened, range| {
+            // A start that rests on a summary does not come to what lies below it, and states it all the same.
+            opened.accept_loss(range.clone()).state_loss(range)
+        });
         opened = lost.into_iter().fold(opened, |opened, range| opened.state_loss(range));
         opened.accept(at_least)?;
         if rest.is_empty() {

@@ -256,8 +256,9 @@ fn check_of_a_root_checks_the_checkpoints_and_every_log_and_one_against_the_othe
     assert_eq!(verdicts(4), ["damaged", "clean"]);
     folder.flip(&name, 90);
     let segment = std::fs::read_dir(folder.path.parent().unwrap().join("journal")).unwrap();
-    let segment =
-        segment.map(|entry| entry.unwrap().path()).find(|path| path.to_str().unwrap().ends_with(".wal"));
+    let segments = segment.map(|entry| entry.unwrap().path());
+    let segments = segments.filter(|path| path.to_str().unwrap().ends_with(".wal"));
+    let segment = segments.max_by_key(|path| std::fs::metadata(path).unwrap().len());
     let mut bytes = std::fs::read(segment.as_ref().unwrap()).unwrap();
     bytes[700] ^= 1;
     std::fs::write(segment.unwrap(), bytes).unwrap();

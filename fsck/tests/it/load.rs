@@ -49,12 +49,11 @@ fn write(store: &Arc<dyn Store>, busy: &Busy) {
             let last = tickets.into_iter().map(|ticket| ticket.wait().unwrap()).last().unwrap();
             busy.acked.fetch_max(last.end().0, Ordering::Release);
             busy.records.fetch_add(8, Ordering::Relaxed);
-            if number % 128 == 0 {
+            if number.is_multiple_of(128) {
                 // All but what is newest goes; a pin keeps a little of it.
                 let pin = log.chain().segments().iter().rev().nth(12).map(|segment| segment.base);
                 let _pinned = pin.map(|at| log.pin(at).unwrap());
-                busy.retired
-                    .fetch_add(log.retire_before(Time(u64::MAX)).unwrap().removed as u64, Ordering::Relaxed);
+                busy.retired.fetch_add(log.retire_before(Time(u64::MAX)).unwrap().removed, Ordering::Relaxed);
             }
         }
         match life % 2 {

@@ -5,7 +5,7 @@ mod check;
 mod checkpoints;
 #[cfg(all(unix, feature = "cli"))]
 mod checkpoints_program;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "cli"))]
 mod counted;
 #[cfg(unix)]
 mod damage;
@@ -39,6 +39,8 @@ mod repair;
 #[cfg(unix)]
 mod root;
 mod specimen;
+#[cfg(unix)]
+mod swept;
 #[cfg(all(unix, feature = "cli"))]
 mod terminal;
 #[cfg(all(unix, feature = "cli"))]

@@ -75,14 +75,17 @@ fn printed(page: &str) -> String {
     let within = dir.path().canonicalize().unwrap();
     let here = within.to_str().unwrap();
     let mut text = String::new();
-    for line in page.lines() {
+    let is_command = |line: &str| line.starts_with("$ wal-");
+    for line in page.lines().take_while(|line| !is_command(line)) {
         if let Some(places) = line.strip_prefix("places: ") {
             places.split(' ').for_each(|name| make(name, &within.join(name)));
         }
         if line.starts_with("# ") || line.starts_with("places: ") {
             writeln!(text, "{line}").unwrap();
         }
-        let Some(command) = line.strip_prefix("$ ") else { continue };
+    }
+    for line in page.lines().filter(|line| is_command(line)) {
+        let command = &line[2..];
         writeln!(text, "\n{line}").unwrap();
         let output = run(&command.split(' ').collect::<Vec<_>>(), &within);
         let told = |bytes| String::from_utf8(bytes).unwrap().replace(here, "[DIR]");

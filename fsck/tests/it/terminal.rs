@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
+use crate::folder::{Folder, head, id};
 use crate::golden::{copy, golden};
 use crate::program::snapshot;
 
@@ -142,6 +143,23 @@ fn long_work_shows_how_far_it_is_on_a_terminal_only_and_a_signal_ends_it_with_32
     let mut errors = String::new();
     child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     assert_eq!(errors, "wal-fsck: it was interrupted by a signal; run it again\n", "no line in a pipe");
+}
+
+#[test]
+fn a_signal_ends_the_check_of_a_root_and_of_all_the_logs_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&golden().join("root"), dir.path());
+    long(&dir.path().join("received/0/2"));
+    (3..9)
+        .for_each(|receiver| copy(&golden().join("log"), &dir.path().join(format!("received/0/{receiver}"))));
+    let args = [dir.path().to_str().unwrap(), "--level", "full"];
+    let mut child = fsck(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    sleep(Duration::from_millis(900));
+    signal(&child, "INT");
+    assert_eq!(wait(&mut child), Some(32));
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!(errors, "wal-fsck: it was interrupted by a signal; run it again\n");
 }
 
 fn signal(child: &Child, name: &str) {
@@ -338,4 +356,26 @@ fn a_repair_of_a_root_mends_the_logs_in_it() {
     assert_eq!(ended(&["--repair", path]), Some(4));
     assert_eq!(ended(&["--repair", "--yes", path]), Some(1));
     assert_eq!(ended(&[path]), Some(0));
+}
+
+#[test]
+fn a_repair_removes_what_no_checkpoint_needs_with_consent_only() {
+    let folder = Folder::new();
+    folder.delete(&head(id(3)));
+    let before = folder.names();
+    let root = folder.path.parent().unwrap().to_str().unwrap();
+    let ended = |args: &[&str]| {
+        let output = fsck(args).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, page) = ended(&["--repair", root]);
+    assert_eq!((code, folder.names()), (Some(4), before.clone()), "{page}");
+    assert!(page.contains("\nto be removed: ") && page.contains("\n    parts/"), "{page}");
+    let (code, lines) = ended(&["--repair", "--yes", "--json", folder.path.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{lines}");
+    for line in [r#"{"type":"step","#, r#"{"type":"done","#, r#""steps_done":1,"steps_left":0,"exit":1,"#] {
+        assert!(lines.contains(line), "{lines}");
+    }
+    assert!(folder.names().len() < before.len());
+    assert_eq!(ended(&["--repair", root]).0, Some(0), "nothing is left to be done");
 }

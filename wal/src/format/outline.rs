@@ -65,7 +65,14 @@ impl Outline {
         };
         let mut walk = Walk::new(source, header);
         let mut open = None;
-        while let Some(seen) = walk.next()? {
+        loop {
+            // Nearly everything is a frame of which nothing is unusual.
+            if let Some(open) = &mut open {
+                while let Some(frame) = walk.next_in_turn() {
+                    outline.add_frame(open, &mut walk, header.base, &frame)?;
+                }
+            }
+            let Some(seen) = walk.next()? else { break };
             if outline.bad_count > 0 {
                 outline.add_beyond(seen);
                 continue;
@@ -82,10 +89,7 @@ impl Outline {
                         outline.add_bad(Bad { range: frame.at..frame.end(), what: Fault::Group });
                         continue;
                     };
-                    outline.totals.frame(&frame.header, frame.check);
-                    open.in_range &= frame.header.own
-                        || (open.header.least..=open.header.greatest).contains(&frame.header.time);
-                    open.begins = open.begins.max(retired(&mut walk, header.base, &frame)?);
+                    outline.add_frame(open, &mut walk, header.base, &frame)?;
                 }
                 Seen::Whole { end, .. } => {
                     let Some(group) = open.take() else { continue };
@@ -117,6 +121,22 @@ impl Outline {
             }
         }
         Ok(outline)
+    }
+
+    /// Adds a frame of the group that the walk is in.
+    #[inline]
+    fn add_frame<S: Source>(
+        &mut self,
+        open: &mut Open,
+        walk: &mut Walk<S>,
+        base: Position,
+        frame: &Frame,
+    ) -> Result<(), S::Error> {
+        self.totals.frame(&frame.header, frame.check);
+        open.in_range &=
+            frame.header.own || (open.header.least..=open.header.greatest).contains(&frame.header.time);
+        open.begins = open.begins.max(retired(walk, base, frame)?);
+        Ok(())
     }
 
     fn add_bad(&mut self, bad: Bad) {

@@ -21,7 +21,7 @@ use crate::format::header::{HEADER_BYTES, Header, HeaderFault};
 use crate::format::judge::{self, Candidate, Fate};
 use crate::format::name::{self, CLAIMS, QUARANTINE, SUMMARIES, UNFINISHED};
 use crate::format::outline::{Beyond, Outline};
-use crate::format::scan::Fault;
+use crate::format::scan::{Fault, WINDOW_BYTES};
 use crate::format::summary::Summary;
 use crate::format::{Identity, Position};
 use crate::store::{Name, Store, What};
@@ -383,7 +383,8 @@ impl<'a> Looking<'a> {
             return Ok(outline.clone());
         }
         let len = end.map_or(found.len, |end| end.since(found.base).min(found.len));
-        let file = File::new(self.store, segment_name(found.base), len);
+        // Payloads that fit into a window are summed where they lie.
+        let file = File::new(self.store, segment_name(found.base), len).holding(WINDOW_BYTES as u32);
         let outline = Outline::of(file, header, *check)?;
         // What is proven is needed once; a full look at a long log does not keep the outlines of all of it.
         if end.is_none() && self.is_unproven(at) {

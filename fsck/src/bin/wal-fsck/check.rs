@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use clap::ValueEnum;
 use headwater_checkpoint::resume::Root;
@@ -82,7 +83,10 @@ pub(crate) fn run(args: &Args, progress: &Arc<Progress>, out: &mut dyn Write) ->
     let (tally, mendings) = (Tally::default(), Vec::new());
     let mut work = Work { args, place, here, depth, progress, out, tally, mendings, next: None };
     match here {
-        Here::Checkpoints => work.checkpoints(&checkpoints::check(&store, depth)?)?,
+        Here::Checkpoints => {
+            let bare = place::open(&args.url)?;
+            work.checkpoints(&checkpoints::check(&store, depth)?, || Ok(bare))?;
+        }
         Here::Root => {
             work.root(&store, if level == Level::Cross { Against::Others } else { Against::Itself })?
         }
@@ -125,7 +129,7 @@ impl Work<'_> {
                 writeln!(self.out)?;
             }
             match part {
-                Part::Checkpoints(report) => self.checkpoints(&report),
+                Part::Checkpoints(report) => self.checkpoints(&report, || bare.checkpoints()),
                 Part::Log { folder, report, needs } => {
                     self.log(&report, &needs, || bare.folder(folder.as_str()))
                 }
@@ -135,11 +139,27 @@ impl Work<'_> {
         })
     }
 
-    fn checkpoints(&mut self, report: &checkpoints::Report) -> Result<(), Failure> {
+    fn checkpoints(
+        &mut self,
+        report: &checkpoints::Report,
+        bare: impl FnOnce() -> Result<Arc<dyn Store>, Error>,
+    ) -> Result<(), Failure> {
         self.tally.checkpoints(report);
         match self.args.json {
             true => report::checkpoints(report, self.out)?,
             false => self.page(&report.to_string())?,
+        }
+        self.plan(|_| bare().and_then(Mending::of_checkpoints))
+    }
+
+    /// If something is to be mended at all.
+    fn plan(&mut self, plan: impl FnOnce(&Arc<Progress>) -> Result<Mending, Error>) -> Result<(), Failure> {
+        if !self.args.repair {
+            return Ok(());
+        }
+        match plan(self.progress) {
+            Ok(mending) => self.mendings.push(mending),
+            Err(error) => self.failed(error)?,
         }
         Ok(())
     }
@@ -168,14 +188,7 @@ impl Work<'_> {
                 false => self.page(&format!("\n{finding}\n"))?,
             }
         }
-        if !self.args.repair {
-            return Ok(());
-        }
-        match bare().and_then(|store| Mending::of(store, report, self.progress)) {
-            Ok(mending) => self.mendings.push(mending),
-            Err(error) => self.failed(error)?,
-        }
-        Ok(())
+        self.plan(|progress| bare().and_then(|store| Mending::of(store, report, progress)))
     }
 
     pub(crate) fn show(&mut self, report: &Report) -> Result<(), Failure> {
@@ -192,9 +205,12 @@ impl Work<'_> {
         Ok(self.out.write_all(colour::page(text).as_bytes())?)
     }
 
-    /// The other parts are worth a look all the same.
+    /// The other parts are worth a look all the same, unless nobody wants one any more.
     pub(crate) fn failed(&mut self, error: Error) -> Result<(), Failure> {
         let failure = Failure::from(error);
+        if self.progress.interrupted().load(Ordering::Relaxed) {
+            return Err(failure);
+        }
         self.tally.failed(Exit::of(&failure));
         self.say(&failure.to_string())
     }

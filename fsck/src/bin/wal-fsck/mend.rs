@@ -3,9 +3,10 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
+use headwater_fsck::checkpoints::{self, Objects, Sweep, sweepable};
 use headwater_fsck::{Consent, Here, Plan, Repaired, Report, Severity, Step, check, plan, repair};
 use headwater_wal::store::Store;
-use headwater_wal::{Position, Result as WalResult};
+use headwater_wal::{Error, Position, Result as WalResult};
 
 use crate::check::Work;
 use crate::failure::Failure;
@@ -14,12 +15,13 @@ use crate::progress::{Progress, Watched};
 use crate::signals;
 use crate::text::escaped_lines;
 
-/// A log, and what is to be done about it.
+/// What is to be done about a part of what was checked.
 #[derive(Debug)]
-pub(crate) struct Mending {
-    store: Arc<dyn Store>,
-    plan: Plan,
-    damages: u64,
+pub(crate) enum Mending {
+    /// A log, and how many damages it has.
+    Log { store: Arc<dyn Store>, plan: Plan, damages: u64 },
+    /// A folder of checkpoints, and what of it nobody needs.
+    Checkpoints { store: Arc<dyn Store>, sweep: Sweep },
 }
 
 impl Mending {
@@ -29,7 +31,27 @@ impl Mending {
         progress.clear();
         // What is being mended is not cut short by a signal.
         let store = Watched::to_the_end(store, progress);
-        Ok(Mending { store, plan, damages: report.count(Severity::Damaged) })
+        Ok(Mending::Log { store, plan, damages: report.count(Severity::Damaged) })
+    }
+
+    pub(crate) fn of_checkpoints(store: Arc<dyn Store>) -> WalResult<Mending> {
+        let sweep = sweepable(&store)?;
+        Ok(Mending::Checkpoints { store, sweep })
+    }
+
+    fn steps(&self) -> usize {
+        match self {
+            Mending::Log { plan, .. } => plan.steps().len(),
+            Mending::Checkpoints { sweep, .. } => usize::from(!sweep.is_empty()),
+        }
+    }
+
+    /// How many steps lose nothing.
+    fn safe_steps(&self) -> usize {
+        match self {
+            Mending::Log { plan, .. } => plan.steps().iter().filter(|step| step.loses.is_empty()).count(),
+            Mending::Checkpoints { .. } => self.steps(),
+        }
     }
 }
 
@@ -42,16 +64,20 @@ enum Answer {
 
 pub(crate) fn run(work: &mut Work<'_>) -> Result<(), Failure> {
     let mendings = std::mem::take(&mut work.mendings);
-    for Mending { store, plan, .. } in &mendings {
-        show_plan(work, &store.place(), plan)?;
+    for mending in &mendings {
+        match mending {
+            Mending::Log { store, plan, .. } => show_plan(work, &store.place(), plan)?,
+            Mending::Checkpoints { store, sweep } => show_sweep(work, &store.place(), sweep, "step")?,
+        }
     }
-    if mendings.iter().all(|mending| mending.plan.is_empty()) {
+    let steps: usize = mendings.iter().map(Mending::steps).sum();
+    if steps == 0 {
         return Ok(());
     }
     match answer(work, &mendings)? {
         Answer::Do(consent) => mendings.iter().try_for_each(|mending| mend(work, mending, consent)),
         Answer::Leave(why) => {
-            work.tally.left(mendings.iter().map(|mending| mending.plan.steps().len()).sum());
+            work.tally.left(steps);
             work.say(&format!("nothing was changed: {why}"))
         }
     }
@@ -59,8 +85,7 @@ pub(crate) fn run(work: &mut Work<'_>) -> Result<(), Failure> {
 
 fn answer(work: &mut Work<'_>, mendings: &[Mending]) -> Result<Answer, Failure> {
     let consent = if work.args.allow_data_loss { Consent::LoseData } else { Consent::SafeOnly };
-    let mut steps = mendings.iter().flat_map(|mending| mending.plan.steps());
-    if consent == Consent::SafeOnly && steps.all(|step| !step.loses.is_empty()) {
+    if consent == Consent::SafeOnly && mendings.iter().all(|mending| mending.safe_steps() == 0) {
         work.next = Some(command(work, false, true));
         return Ok(Answer::Leave("every step gives up data, and that was not allowed"));
     }
@@ -87,26 +112,46 @@ fn answer(work: &mut Work<'_>, mendings: &[Mending]) -> Result<Answer, Failure> 
 }
 
 fn mend(work: &mut Work<'_>, mending: &Mending, consent: Consent) -> Result<(), Failure> {
-    if mending.plan.is_empty() {
-        return Ok(());
+    match mending {
+        _ if mending.steps() == 0 => Ok(()),
+        Mending::Log { store, plan, damages } => mend_log(work, store, plan, *damages, consent),
+        Mending::Checkpoints { store, sweep } => match checkpoints::sweep(store, sweep) {
+            Ok(()) => {
+                work.tally.mended(0, 0, 1);
+                show_sweep(work, &store.place(), sweep, "done")
+            }
+            Err(error) => not_done(work, 1, error),
+        },
     }
+}
+
+/// What could not be done can be tried again.
+fn not_done(work: &mut Work<'_>, steps: usize, error: Error) -> Result<(), Failure> {
+    work.tally.left(steps);
+    work.next = Some(command(work, false, false));
+    work.failed(error)
+}
+
+fn mend_log(
+    work: &mut Work<'_>,
+    store: &Arc<dyn Store>,
+    plan: &Plan,
+    damages: u64,
+    consent: Consent,
+) -> Result<(), Failure> {
     work.progress.begin("mending", None);
-    let repaired = match repair(&mending.store, &mending.plan, consent) {
+    let repaired = match repair(store, plan, consent) {
         Ok(repaired) => repaired,
-        Err(error) => {
-            work.tally.left(mending.plan.steps().len());
-            work.next = Some(command(work, false, false));
-            return work.failed(error);
-        }
+        Err(error) => return not_done(work, plan.steps().len(), error),
     };
-    show_repaired(work, &mending.store.place(), &repaired)?;
+    show_repaired(work, &store.place(), &repaired)?;
     if !repaired.left().is_empty() {
         work.tally.left(repaired.left().len());
         work.next = Some(command(work, false, true));
     }
-    match check(&*mending.store, Position(work.args.at_least), work.depth) {
+    match check(&**store, Position(work.args.at_least), work.depth) {
         Ok(report) => {
-            work.tally.mended(mending.damages, report.count(Severity::Damaged), repaired.done().len());
+            work.tally.mended(damages, report.count(Severity::Damaged), repaired.done().len());
             if !work.args.json {
                 writeln!(work.out, "\nChecked again:")?;
             }
@@ -136,6 +181,22 @@ fn show_plan(work: &mut Work<'_>, place: &str, plan: &Plan) -> Result<(), Failur
         Line::new("by_hand").text("place", place).text("what", text).write(work.out)?;
     }
     Ok(())
+}
+
+/// What of checkpoints is removed, as one step.
+fn show_sweep(work: &mut Work<'_>, place: &str, sweep: &Sweep, line: &str) -> Result<(), Failure> {
+    if sweep.is_empty() {
+        return Ok(());
+    }
+    if work.args.json {
+        let Objects { count, bytes } = sweep.objects();
+        let what = format!("{count} objects of {bytes} bytes that no checkpoint needs are removed");
+        let line = Line::new(line).text("place", place).text("what", what);
+        let line = line.text_or_null("file", None::<&str>).number_or_null("from", None);
+        return Ok(line.number_or_null("to", None).text("loses", "").write(work.out)?);
+    }
+    let head = if line == "done" { "removed" } else { "to be removed" };
+    work.page(&format!("\n{head}: {}", escaped_lines(&sweep.to_string())))
 }
 
 fn show_repaired(work: &mut Work<'_>, place: &str, repaired: &Repaired) -> Result<(), Failure> {

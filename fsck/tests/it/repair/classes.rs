@@ -241,9 +241,29 @@ pub(crate) const CLASSES: &[Class] = &[
         growing: false,
     },
     Class {
-        name: "a group in the middle of the last segment",
-        damage: |p| flip(p, p.beside(RECORDS - 1)[0], 40),
-        lost: |p| vec![p.beside(RECORDS - 1)[0]],
+        name: "a payload in the middle of the segment that was being written",
+        damage: |p| flip(p, RECORDS - 5, 40),
+        lost: |_| vec![RECORDS - 5],
+        growing: false,
+    },
+    Class {
+        name: "two groups in the segment that was being written, and its header",
+        damage: |p| {
+            spoil_header(p, &name(p, RECORDS - 1));
+            flip(p, RECORDS - 5, 40);
+            flip(p, RECORDS - 3, -40);
+        },
+        lost: |_| vec![RECORDS - 5],
+        growing: true,
+    },
+    Class {
+        name: "the segment that was being written, cut",
+        damage: |p| {
+            let (file, offset) = p.file(RECORDS - 4);
+            p.sim.cut(&file, offset + 40);
+            flip(p, RECORDS - 6, 40);
+        },
+        lost: |_| vec![RECORDS - 6, RECORDS - 4, RECORDS - 3, RECORDS - 2, RECORDS - 1],
         growing: true,
     },
 ];
@@ -316,10 +336,13 @@ fn a_plan_that_the_log_no_longer_fits_is_refused_and_changes_nothing() {
     for place in Place::both() {
         flip(&place, 3, 40);
         let plan = place.plan();
-        flip(&place, 9, 40);
-        let before = place.bytes();
-        assert_eq!(place.repair(&plan).unwrap_err().kind(), Kind::Invalid);
-        assert_eq!(place.bytes(), before);
+        // More is damaged by now; then, as much as before, elsewhere.
+        for number in [9, 3] {
+            flip(&place, number, 40);
+            let before = place.bytes();
+            assert_eq!(place.repair(&plan).unwrap_err().kind(), Kind::Invalid);
+            assert_eq!(place.bytes(), before);
+        }
     }
 }
 

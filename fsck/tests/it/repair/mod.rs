@@ -49,7 +49,9 @@ impl Place {
         let clock = Arc::new(SimClock::new(3));
         let mut handles = Vec::new();
         for life in 0..3 {
-            let opened = Log::open_with(sim.store(), options(), clock.clone()).unwrap();
+            // Of the last life all lies in one segment, that was being written.
+            let options = options().segment_bytes(if life == 2 { 64 << 10 } else { 8 << 10 });
+            let opened = Log::open_with(sim.store(), options, clock.clone()).unwrap();
             let log = opened.start_stepped(Position::START).unwrap();
             for _ in 0..RECORDS / 3 {
                 let number = handles.len();
@@ -57,11 +59,10 @@ impl Place {
                 handles.push(log.append_kind(7, time, payload(number)).unwrap().wait().unwrap());
             }
             match life {
-                2 => drop(log), // killed, but for what an idle writer says at its end
+                2 => sim.power_cut(),
                 _ => log.close().unwrap(),
             }
         }
-        sim.power_cut();
         Place { sim, handles: Arc::new(handles) }
     }
 

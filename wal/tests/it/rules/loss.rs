@@ -184,9 +184,9 @@ fn what_only_a_full_look_finds_can_be_stated_and_is_passed_over_from_then_on() {
         is_clean_ever_after(&place, &bad, &["good", "behind"]);
 
         let reader = headwater_wal::Reader::open(place.sim.store()).unwrap();
-        let mut follow = reader.follow(Position::START);
+        let follow = reader.follow(Position::START);
         let mut followed = Vec::new();
-        while let Some(record) = follow.next() {
+        for record in follow {
             followed.push(record.unwrap().payload);
         }
         assert_eq!(followed, ["good", "behind"]);
