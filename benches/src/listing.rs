@@ -117,3 +117,19 @@ impl Listed {
         Arc::new(Local::open(self.dir.path()).expect("a folder"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_body_sees_every_segment() {
+        for segments in [30, 1_100] {
+            let listed = Listed::new(&std::env::temp_dir(), segments).unwrap();
+            assert_eq!(listed.segments(), segments + 1, "with the first one of the epoch");
+            for body in [Listed::bare, Listed::bare_names, Listed::list, Listed::look] {
+                assert!(body(&listed) > Duration::ZERO);
+            }
+        }
+    }
+}
