@@ -215,6 +215,10 @@ pub(crate) fn seal_again(store: &dyn Store, survey: &Survey, base: Position) -> 
     if end < body.whole_end || (whole && is_tail) || !(whole || body.good_behind) {
         return Ok(None);
     }
+    // Groups that begin where the footer should lie: what is said of the end is not of this segment.
+    if body.totals.index.iter().any(|entry| entry.position >= end) {
+        return Ok(None);
+    }
     let footer = made(&header, behind.as_ref(), survey, &body, end, seal);
     let bytes = footer.encode(header.life(), end, &body.totals.index);
     let (offset, footer_end) = (end.since(base), end.since(base) + bytes.len() as u64);
