@@ -317,7 +317,8 @@ impl Planning {
         let refusing = look(&self.now, at_least, Depth::Quick)?.damage_count();
         if refusing > LOST_MAX as u64 {
             self.by_hand.push(format!(
-                "the log cannot be followed in {refusing} places, and an epoch can state {LOST_MAX} that are lost:                  salvage what can be read into a new log"
+                "the log cannot be followed in {refusing} places, and an epoch can state {LOST_MAX} that are lost: salvage \
+                 what can be read into a new log"
             ));
             return Ok(());
         }
