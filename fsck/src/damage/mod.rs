@@ -5,10 +5,10 @@
 //! layout, by the rules of the format, and never asked of what is tested.
 //!
 //! ```
-//! use headwater_fsck::damage::{KINDS, Sample, Scene, Shape};
+//! use headwater_fsck::damage::{Sample, Scene, Shape, kinds};
 //!
 //! let sample = Sample::of(Shape::Disk);
-//! for kind in KINDS.iter().filter(|kind| kind.suits(Shape::Disk, false)) {
+//! for kind in kinds(Shape::Disk, false) {
 //!     let files = sample.copy();
 //!     let done = kind.apply(&Scene { sample, files: &files }, 1);
 //!     println!("{}: {} records are gone", kind.name, done.lost.len());
