@@ -16,6 +16,7 @@
 //! ```
 
 mod bytes;
+pub mod checkpoints;
 mod files;
 mod forged;
 mod length;
@@ -25,6 +26,7 @@ mod sets;
 mod sound;
 mod summaries;
 mod tail;
+mod told;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -37,6 +39,7 @@ use crate::{Finding, Severity};
 pub use files::Files;
 pub use sample::{RECORDS, Sample, Shape, fill, options, payload};
 pub use sound::{Frame, Group, Sound};
+pub use told::Told;
 
 /// A log that something may befall.
 #[derive(Clone, Copy, Debug)]

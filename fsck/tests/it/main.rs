@@ -10,6 +10,8 @@ mod counted;
 #[cfg(unix)]
 mod damage;
 #[cfg(unix)]
+mod damage_checkpoints;
+#[cfg(unix)]
 mod folder;
 #[cfg(unix)]
 mod golden;
