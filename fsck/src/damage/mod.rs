@@ -21,6 +21,8 @@ mod files;
 mod forged;
 mod length;
 mod names;
+mod quarantine;
+pub mod roots;
 mod sample;
 mod sets;
 mod sound;
@@ -111,8 +113,16 @@ pub struct Done {
 }
 
 /// Every kind of damage to a log.
-pub const KINDS: &[&[Kind]] =
-    &[bytes::KINDS, length::KINDS, tail::KINDS, sets::KINDS, forged::KINDS, names::KINDS, summaries::KINDS];
+pub const KINDS: &[&[Kind]] = &[
+    bytes::KINDS,
+    length::KINDS,
+    tail::KINDS,
+    sets::KINDS,
+    forged::KINDS,
+    names::KINDS,
+    summaries::KINDS,
+    quarantine::KINDS,
+];
 
 /// Every kind of damage that can happen to a sample of this shape, in a folder or in memory.
 pub fn kinds(shape: Shape, in_folder: bool) -> impl Iterator<Item = &'static Kind> {

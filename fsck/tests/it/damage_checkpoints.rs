@@ -60,8 +60,14 @@ fn wrong(files: &Files, done: &Done) -> Result<(), String> {
         if counts != (done.litter, done.unfinished) {
             return Err(format!("{depth:?}: {counts:?} parts of nobody\n{report}"));
         }
-        if survey.foreign_count() < done.foreign || depth == Depth::Full && report.restorable() != done.restorable {
-            return Err(format!("{depth:?}: {:?} is not {:?}\n{report}", report.restorable(), done.restorable));
+        if survey.foreign_count() < done.foreign
+            || depth == Depth::Full && report.restorable() != done.restorable
+        {
+            return Err(format!(
+                "{depth:?}: {:?} is not {:?}\n{report}",
+                report.restorable(),
+                done.restorable
+            ));
         }
     }
     Ok(())
@@ -129,7 +135,8 @@ const BY_HAND: &[(&str, &str)] = &[
 
 const HEAD: &str = "what it said stands nowhere else: it goes when newer checkpoints prune it";
 
-const PART: &str = "its bytes stand nowhere else: the application writes the section anew in its next checkpoint";
+const PART: &str =
+    "its bytes stand nowhere else: the application writes the section anew in its next checkpoint";
 
 /// Everything that a sweep gets wrong about it. A sweep is all that mends checkpoints.
 fn swept_wrong(files: &Files, kind: &Kind, done: &Done) -> Result<(), String> {
@@ -143,7 +150,8 @@ fn swept_wrong(files: &Files, kind: &Kind, done: &Done) -> Result<(), String> {
     };
     differ(&kept(&after), &kept(&before)).map_err(|wrong| format!("{wrong}\n{planned}\n{after}"))?;
     let heads = after.survey().heads().iter();
-    let unread = heads.filter(|head| head.stated.is_none() && Some(head.id) < after.survey().newest()).count();
+    let unread =
+        heads.filter(|head| head.stated.is_none() && Some(head.id) < after.survey().newest()).count();
     let left = if unread > 0 { done.litter } else { 0 };
     if after.survey().litter().count != left || left == 0 && after.count(Severity::SetAside) > 0 {
         return Err(format!("not {left} parts are left\n{planned}\n{after}"));

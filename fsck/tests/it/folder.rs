@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use headwater_checkpoint::{Id, Object};
 use headwater_fsck::checkpoints::{Report, check};
-pub(crate) use headwater_fsck::damage::checkpoints::{NEWEST, head, id, options, part, publish, start};
-use headwater_fsck::damage::checkpoints::{self, agree};
 use headwater_fsck::damage::Files;
+use headwater_fsck::damage::checkpoints::{self, agree};
+pub(crate) use headwater_fsck::damage::checkpoints::{NEWEST, head, id, options, part, publish, start};
 use headwater_fsck::{Depth, Finding};
 use headwater_wal::store::{Local, Store};
 use tempfile::TempDir;

@@ -86,7 +86,8 @@ fn another(files: &Files, dice: &mut Random) -> Done {
     let of = any(dice);
     files.write(&head(of), Folder::other().bytes(&head(of)));
     let differing = if of == NEWEST { vec![id(2), id(3)] } else { vec![of] };
-    let mut done = Done::seen(differing.into_iter().map(told).collect()).restoring(without(of).filter(|_| of != NEWEST));
+    let mut done =
+        Done::seen(differing.into_iter().map(told).collect()).restoring(without(of).filter(|_| of != NEWEST));
     done.full.extend((0..4).map(|at| section("big", &[of], part(of, 1, at))));
     if of == NEWEST {
         done.full.extend((0..2).map(|at| section("still", &[of], part(id(0), 2, at))));
