@@ -21,7 +21,10 @@ fn patience() -> Duration {
 }
 
 fn plant(files: &Files) {
-    (0..names()).for_each(|number| files.write(&format!("stray-{number:08}"), b""));
+    let folder = files.folder().unwrap();
+    for number in 0..names() {
+        std::fs::File::create(folder.join(format!("stray-{number:08}"))).unwrap();
+    }
 }
 
 #[test]
