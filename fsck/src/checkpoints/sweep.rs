@@ -46,13 +46,18 @@ pub fn sweepable(store: &Arc<dyn Store>) -> Result<Sweep> {
 /// The parts of older checkpoints that no head that counts names.
 fn parts(store: &dyn Store, found: &Look, newest: Id, sweep: &mut Sweep) -> Result<()> {
     let heads = found.survey.heads.iter().filter(|head| head.state.counts());
-    let counting: HashSet<Id> = heads.map(|head| head.id).collect();
+    let counting: HashSet<Id> = heads.clone().map(|head| head.id).collect();
+    // Where two heads differ about the parts of a section, either may be right about how many there are.
+    let count_is_known = heads.clone().all(|head| head.wrong.is_none());
     let folder = Name::new(Object::PARTS)?;
     for page in store.list(&folder)? {
         for entry in page? {
             let object = Object::parse(&format!("{}/{}", Object::PARTS, entry.name));
-            let (What::File(bytes), Some((of, _))) = (entry.what, object.and_then(origin)) else { continue };
+            let (What::File(bytes), Some((of, ordinal))) = (entry.what, object.and_then(origin)) else {
+                continue;
+            };
             let named = found.named.get(&of);
+            let named = named.filter(|named| !count_is_known || (ordinal as usize) < named.parts.len());
             let is_needed = named.is_some_and(|named| named.by.iter().any(|id| counting.contains(id)));
             if of.0 < newest && !is_needed {
                 sweep.add(folder.join(&entry.name)?, bytes);

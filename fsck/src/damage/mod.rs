@@ -16,15 +16,19 @@
 //! ```
 
 mod bytes;
+pub mod checkpoints;
 mod files;
 mod forged;
 mod length;
 mod names;
+mod quarantine;
+pub mod roots;
 mod sample;
 mod sets;
 mod sound;
 mod summaries;
 mod tail;
+mod told;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -37,6 +41,7 @@ use crate::{Finding, Severity};
 pub use files::Files;
 pub use sample::{RECORDS, Sample, Shape, fill, options, payload};
 pub use sound::{Frame, Group, Sound};
+pub use told::Told;
 
 /// A log that something may befall.
 #[derive(Clone, Copy, Debug)]
@@ -108,8 +113,16 @@ pub struct Done {
 }
 
 /// Every kind of damage to a log.
-pub const KINDS: &[&[Kind]] =
-    &[bytes::KINDS, length::KINDS, tail::KINDS, sets::KINDS, forged::KINDS, names::KINDS, summaries::KINDS];
+pub const KINDS: &[&[Kind]] = &[
+    bytes::KINDS,
+    length::KINDS,
+    tail::KINDS,
+    sets::KINDS,
+    forged::KINDS,
+    names::KINDS,
+    summaries::KINDS,
+    quarantine::KINDS,
+];
 
 /// Every kind of damage that can happen to a sample of this shape, in a folder or in memory.
 pub fn kinds(shape: Shape, in_folder: bool) -> impl Iterator<Item = &'static Kind> {

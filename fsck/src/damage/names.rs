@@ -8,7 +8,7 @@ use headwater_wal::format::name;
 use headwater_wal::store::sim::Random;
 
 use super::sets::behind_the_end;
-use super::{Done, Expected, Kind, Media, Scene, Shape, noise, one_of};
+use super::{Done, Expected, Files, Kind, Media, Scene, Shape, noise, one_of};
 use crate::Severity;
 
 pub(super) const KINDS: &[Kind] = &[
@@ -63,11 +63,13 @@ const NEARLY: &[&str] = &[
     "-0000000000000000008.wal",
 ];
 
+pub(super) const OBEYED: [&str; 3] = ["\x1b[2J\x1b]0;owned\x07", "two\nlines", "\u{202e}law.0"];
+
 /// More than a report names.
 const MANY: usize = 150;
 
 /// A report names so many of a kind.
-const NAMED_MAX: usize = 100;
+pub(super) const NAMED_MAX: usize = 100;
 
 fn beside(scene: &Scene<'_>, dice: &mut Random, names: &[&str]) -> Done {
     names.iter().for_each(|name| scene.files.write(name, &noise(100, dice)));
@@ -81,10 +83,9 @@ fn inside(scene: &Scene<'_>, dice: &mut Random, names: &[&str]) -> Done {
 }
 
 fn obeyed(scene: &Scene<'_>, _: &mut Random) -> Done {
-    let names = ["\x1b[2J\x1b]0;owned\x07", "two\nlines", "\u{202e}law.0"];
-    names.iter().for_each(|name| scene.files.write(name, b"x"));
-    let escaped = names.map(|name| name.escape_default().to_string());
-    Done::seen(&names, escaped.iter().map(|name| Expected::foreign(name)).collect())
+    OBEYED.iter().for_each(|name| scene.files.write(name, b"x"));
+    let escaped = OBEYED.map(|name| name.escape_default().to_string());
+    Done::seen(&OBEYED, escaped.iter().map(|name| Expected::foreign(name)).collect())
 }
 
 /// So many files that are not the log's.
@@ -138,31 +139,36 @@ fn unnamed(scene: &Scene<'_>, dice: &mut Random) -> Done {
 fn instead(scene: &Scene<'_>, dice: &mut Random, make: fn(&Path)) -> Done {
     let at = one_of(&scene.sample.sealed(), dice);
     let segment = &scene.sample.segments[at];
-    if let Some(folder) = scene.files.folder() {
-        let path = folder.join(&segment.name);
-        if scene.files.read(&segment.name).is_some() {
+    instead_of(scene.files, &segment.name, make);
+    let missing = Expected::missing(segment, scene.sample.next(at));
+    Done::seen(&[&segment.name], vec![missing, Expected::foreign(&segment.name)]).losing(segment.records())
+}
+
+/// In a folder something else stands under the name of a file.
+pub(super) fn instead_of(files: &Files, name: &str, make: fn(&Path)) {
+    if let Some(folder) = files.folder() {
+        let path = folder.join(name);
+        if files.read(name).is_some() {
             fs::remove_file(&path).expect("a file");
         }
         if fs::symlink_metadata(&path).is_err() {
             make(&path);
         }
     }
-    let missing = Expected::missing(segment, scene.sample.next(at));
-    Done::seen(&[&segment.name], vec![missing, Expected::foreign(&segment.name)]).losing(segment.records())
 }
 
 #[cfg(target_os = "linux")]
-fn pipe(path: &Path) {
+pub(super) fn pipe(path: &Path) {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
 }
 
 #[cfg(not(target_os = "linux"))]
-fn pipe(path: &Path) {
+pub(super) fn pipe(path: &Path) {
     fs::create_dir(path).expect("a folder, where pipes are made otherwise");
 }
 
-fn socket(path: &Path) {
+pub(super) fn socket(path: &Path) {
     drop(std::os::unix::net::UnixListener::bind(path).expect("a socket"));
 }
 

@@ -1,8 +1,10 @@
 //! What a repair takes away, kept: a folder for each repair, with a manifest that says what was where, and why.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use headwater_wal::format::name::QUARANTINE;
-use headwater_wal::store::{Name, Store, What};
+use headwater_wal::store::{Name, Store};
 use headwater_wal::{Error, Kind, Result};
 
 use super::Action;
@@ -22,17 +24,19 @@ pub(crate) fn planned() -> Result<Name> {
     Name::new(QUARANTINE)?.join("repair-planned")
 }
 
-/// The folder of a new repair: the first whose number is behind all others.
+/// The folder of a new repair: the first whose number is behind all others, or where none is behind, the first that is free.
+/// What stands under such a name need not be a folder, nor come from a repair.
 pub(crate) fn folder(store: &dyn Store) -> Result<Name> {
     let quarantine = Name::new(QUARANTINE)?;
-    let mut last = 0;
+    let mut taken: BTreeSet<u32> = BTreeSet::from([0]);
     for page in store.list(&quarantine)? {
-        for entry in page? {
-            let number = entry.name.strip_prefix(FOLDER).filter(|_| entry.what == What::Folder);
-            last = number.and_then(|number| number.parse::<u32>().ok()).unwrap_or(0).max(last);
-        }
+        let numbers =
+            page?.into_iter().filter_map(|entry| entry.name.strip_prefix(FOLDER)?.parse::<u32>().ok());
+        taken.extend(numbers);
     }
-    quarantine.join(&format!("{FOLDER}{:06}", last.saturating_add(1)))
+    let free = || (1..u32::MAX).find(|number| !taken.contains(number));
+    let number = taken.last().and_then(|last| last.checked_add(1)).or_else(free).unwrap_or(u32::MAX);
+    quarantine.join(&format!("{FOLDER}{number:06}"))
 }
 
 /// Keeps everything that the steps write over or cut off, then says in the manifest what they do. All of it is durable on

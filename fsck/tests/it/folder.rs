@@ -4,72 +4,27 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use headwater_checkpoint::{Checkpoints, Content, Held, Id, Object, Options, Owner, Writer};
+use headwater_checkpoint::{Id, Object};
 use headwater_fsck::checkpoints::{Report, check};
+use headwater_fsck::damage::Files;
+use headwater_fsck::damage::checkpoints::{self, agree};
+pub(crate) use headwater_fsck::damage::checkpoints::{NEWEST, head, id, options, part, publish, start};
 use headwater_fsck::{Depth, Finding};
 use headwater_wal::store::{Local, Store};
-use headwater_wal::{Compression, Position};
 use tempfile::TempDir;
 
-const IDENTITY: u64 = 0x1D;
-
-/// Checkpoints 1-0 to 1-4, of which the last three are kept. Each has `small` inside its head, `big` in parts of its own,
-/// and `still` in parts of 1-0.
+/// The catalogue's sample of checkpoints.
 pub(crate) struct Folder {
     _dir: Option<TempDir>,
     pub(crate) path: PathBuf,
-}
-
-pub(crate) const NEWEST: Id = Id { epoch: 1, number: 4 };
-
-pub(crate) fn id(number: u64) -> Id {
-    Id { epoch: 1, number }
-}
-
-pub(crate) fn options() -> Options {
-    Options::default()
-        .content(Content::new("specimen", 3))
-        .part_bytes(64)
-        .inside_bytes_max(16)
-        .uploads(0)
-        .compression(Compression::Off)
-        .keep_last(3)
-}
-
-pub(crate) fn start(store: &Arc<dyn Store>, epoch: u64) -> Writer {
-    let owner = Owner { identity: IDENTITY, epoch };
-    Writer::start(Checkpoints::open(store.clone()), owner, options(), &Held::nothing()).unwrap().0
-}
-
-/// Publishes the next one, at a position 100 further than the one before.
-pub(crate) fn publish(writer: &mut Writer) -> Id {
-    let mut draft = writer.draft().unwrap();
-    let id = draft.id();
-    draft.write("small", format!("small {id}").as_bytes()).unwrap();
-    draft.write("big", &[b'a' + id.number as u8; 200]).unwrap();
-    match draft.follows() {
-        Some(_) => draft.keep("still").unwrap(),
-        None => draft.write("still", &[b'.'; 100]).unwrap(),
-    }
-    draft.publish(&[("journal", Position(100 * (id.number + 1)))]).unwrap()
-}
-
-pub(crate) fn part(of: Id, section: u32, part: u32) -> String {
-    Object::Part { of, section, part }.name().to_string()
-}
-
-pub(crate) fn head(id: Id) -> String {
-    Object::Head(id).name().to_string()
 }
 
 impl Folder {
     pub(crate) fn new() -> Folder {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("root").join("checkpoints");
-        let folder = Folder { _dir: Some(dir), path };
-        let mut writer = start(&folder.store(), 1);
-        (0..5).for_each(|_| _ = publish(&mut writer));
-        folder
+        checkpoints::Folder::sample().lay(&Files::Folder(path.clone()));
+        Folder { _dir: Some(dir), path }
     }
 
     /// A copy of it as it is now, to go on in by itself.
@@ -139,13 +94,8 @@ impl Folder {
     /// Changes the table of a head, or its preamble, and has its checksums agree again.
     pub(crate) fn forge(&self, id: Id, forge: impl FnOnce(&mut Vec<u8>)) {
         self.change(&head(id), |bytes| {
-            let table = u32::from_le_bytes(bytes[56..60].try_into().unwrap()) as usize;
             forge(bytes);
-            let check = crc32c::crc32c(&bytes[64..64 + table]);
-            bytes[60..64].copy_from_slice(&check.to_le_bytes());
-            let named = crc32c::crc32c_append(crc32c::crc32c(head(id).as_bytes()), &bytes[8..12]);
-            let check = crc32c::crc32c_append(named, &bytes[16..64]);
-            bytes[12..16].copy_from_slice(&check.to_le_bytes());
+            agree(id, bytes);
         });
     }
 }

@@ -10,6 +10,12 @@ mod counted;
 #[cfg(unix)]
 mod damage;
 #[cfg(unix)]
+mod damage_checkpoints;
+#[cfg(unix)]
+mod damage_names;
+#[cfg(unix)]
+mod damage_roots;
+#[cfg(unix)]
 mod folder;
 #[cfg(unix)]
 mod golden;
