@@ -9,6 +9,7 @@ pub mod reading;
 pub mod receiving;
 pub mod replica;
 pub mod replicating;
+pub mod replication;
 mod writing;
 
 use std::path::{Path, PathBuf};
