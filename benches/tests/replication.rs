@@ -60,17 +60,21 @@ fn a_small_run_measures_every_system_and_counts_what_each_loses() {
             assert_eq!(lost, expected, "death {is}: {what}");
         }
     }
+    for system in ["copies-2", "copies-3", "copies-2+log-power"] {
+        let its = || lines.iter().filter(|line| line.system == system);
+        let sent: u64 = its().filter_map(|line| line.network_bytes).sum();
+        let blocks: u64 = its().map(|line| line.blocks * line.block_bytes).sum();
+        assert!(sent > blocks / 2, "what goes to other processes is counted: {system} {sent} of {blocks}");
+    }
     assert!(closed.iter().any(|line| line.system == "log-power" && line.survives == Survives::Power));
     for (name, shows) in [
         ("report.txt", "log-power"),
-        ("crossover.svg", "64 KiB"),
+        ("crossover.svg", "a log that survives a power cut"),
         ("throughput.svg", "log-power"),
         ("latency.svg", "log-power"),
     ] {
-        assert!(
-            fs::read_to_string(dir.path().join("out").join(name)).unwrap().contains("log-power"),
-            "{name}"
-        );
+        let text = fs::read_to_string(dir.path().join("out").join(name)).unwrap();
+        assert!(text.contains(shows), "{name}");
     }
     assert_eq!(fs::read_dir(dir.path().join("place")).unwrap().count(), 0, "nothing is left");
 }

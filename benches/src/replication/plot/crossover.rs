@@ -26,7 +26,7 @@ pub(super) fn plot(tables: &[Table]) -> Option<String> {
     if blocks.is_empty() {
         return None;
     }
-    let panel = receivers.len() as f64 * CELL.0;
+    let panel = (receivers.len() as f64 * CELL.0).max(250.0);
     let (width, height) =
         ((LEFT + 2.0 * panel + 120.0).max(700.0), TOP + blocks.len() as f64 * CELL.1 + 90.0);
     let mut svg = Svg::new(width, height);
