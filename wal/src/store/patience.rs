@@ -6,7 +6,7 @@ use crate::clock::{Clock, SystemClock};
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure", feature = "hdfs"))]
 use crate::error::{Error, Kind, Result};
 
-/// How long a call to an object store waits for one answer, and how long it goes on asking.
+/// How long a call to an object store, or to HDFS, waits for one answer, and how long it goes on asking.
 ///
 /// A try that fails for a reason that may pass (throttling, an error of the server, a lost connection, no answer in time)
 /// is made again after a pause that doubles and is drawn at random, so that many writers do not come back at once. Each
@@ -110,6 +110,16 @@ impl<'a> Tries<'a> {
         }
         tokio::time::sleep(pause).await;
         self.made += 1;
+        true
+    }
+
+    /// Pauses for so long before it asks again for something that comes about by itself; `false` if there is no time left.
+    #[cfg(feature = "hdfs")]
+    pub(in crate::store) async fn wait(&mut self, pause: Duration) -> bool {
+        if pause >= self.left() {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
         true
     }
 
