@@ -326,14 +326,14 @@ pub trait Leases: fmt::Debug + Send + Sync {
     /// that was synced can be read anyway. `NotThere` as of a read.
     fn is_open(&self, name: &Name) -> Result<bool>;
 
-    /// Puts in the place of a closed file one that begins with the same `from` bytes, goes on with `tail`, ends
-    /// there, and is durable, whatever was synced of the old one: in one step, so that there is never none under the name.
+    /// Makes a closed file durable as it is, also what was written and never synced: puts in its place, in one step so that
+    /// there is never none under the name, a synced and closed copy of all its bytes.
     ///
-    /// It is the one call that replaces a file, and safe only because whoever makes it, at once or late, makes it with
-    /// bytes that the file has: for what is kept of a closed file is decided by its bytes alone. `NotThere`: the name is gone.
-    /// `Unknown`: it may happen at any later time, and then also where the name is gone by then; below the beginning of a
-    /// log nobody minds that.
-    fn keep(&self, name: &Name, from: u64, tail: &[u8]) -> Result<()>;
+    /// It is the one call that replaces a file, and safe because a closed file never changes: whoever makes the call, at
+    /// once or late, and however many do, the bytes stay the same. `Invalid`: the file is open. `NotThere`: the
+    /// name is gone. `Unknown`: it may happen at any later time, and bring the name back where it is gone by then; below
+    /// the beginning of a log nobody minds that.
+    fn keep(&self, name: &Name) -> Result<()>;
 }
 
 /// How the room of a new file is made.
