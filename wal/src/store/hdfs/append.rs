@@ -112,10 +112,10 @@ impl Leases for Hdfs {
         })
     }
 
-    fn keep(&self, name: &Name, from: u64, tail: &[u8]) -> Result<()> {
+    fn keep(&self, name: &Name) -> Result<()> {
         self.must_be_owned()?;
-        let (path, tail) = (self.file(name)?, Bytes::copy_from_slice(tail));
-        self.run(name, Kind::Unknown, |client| async move { whole::keep(&client, &path, from, tail).await })
+        let path = self.file(name)?;
+        self.run(name, Kind::Unknown, |client| async move { whole::keep(&client, &path).await })
     }
 }
 

@@ -42,19 +42,19 @@ pub(super) async fn put(client: &Client, path: &str, bytes: Bytes) -> Result<()>
     }
 }
 
-/// Puts another file in the place of a closed one: its first `from` bytes, and then `tail`.
-pub(super) async fn keep(client: &Client, path: &str, from: u64, tail: Bytes) -> Result<()> {
-    let there = client.status(path).await?;
-    let Some(there) = there else {
+/// Puts a synced copy of a closed file in its place.
+pub(super) async fn keep(client: &Client, path: &str) -> Result<()> {
+    let Some(there) = client.status(path).await? else {
         return Err(Error::new(Kind::NotThere, format!("there is no such file: file={}", client.at(path))));
     };
-    if (there.length as u64) < from {
-        let message = format!("the file has not so many bytes: file={} bytes={from}", client.at(path));
+    let len = there.length as u64;
+    if client.readable(path).await? != len {
+        let message = format!("the file is open for writing: file={}", client.at(path));
         return Err(Error::new(Kind::Invalid, message));
     }
     let mut tries = Tries::begin(&client.patience);
     let new = loop {
-        match closed(client, path, from, tail.clone()).await {
+        match closed(client, path, len, Bytes::new()).await {
             Ok(new) => break new,
             Err(seen) if (seen.passes() || seen.verdict == Verdict::LeaseLost) && tries.pause().await => {}
             Err(seen) => return Err(client.failed("kept", path, seen)),

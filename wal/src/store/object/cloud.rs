@@ -4,17 +4,15 @@ use std::env;
 use std::ffi::OsString;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use object_store::list::PaginatedListStore;
 use object_store::{ObjectStore, RetryConfig};
 
 use super::client::Client;
-use super::patience::Patience;
 use super::secrets::Secrets;
 use super::seen::plain;
 use super::watch::Watching;
-use super::{Bucket, Origin};
+use super::{Bucket, Origin, Patience};
 use crate::error::Result;
 use crate::store::Survives;
 use crate::store::url::{Url, invalid, not_an_option};
