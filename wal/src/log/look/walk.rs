@@ -293,14 +293,9 @@ impl Looking<'_> {
             inside_whole: (stop.inside_whole && stop.bytes) || rest.bad_header,
             overflow: beyond.end.is_some_and(|end| end.since(stop.at) > self.in_flight()),
             anything: stop.bytes || rest.any || beyond.end.is_some(),
-            open: self.is_open(stop.file) || (stop.what == Fault::Missing && self.may_be_retired(stop.at)),
+            open: self.is_open(stop.file),
         };
         (beyond, evidence)
-    }
-
-    /// Whether a file behind a position is still being written, which may hold the mark that retires what lay there.
-    fn may_be_retired(&self, at: Position) -> bool {
-        self.found.iter().any(|found| found.open && found.base > at)
     }
 
     /// Whether the file at a base is still being written.
