@@ -36,7 +36,7 @@ const POWER: (Much, &str) = (
     "wal/tests/it/real/power.rs: on_ext4_a_power_cut_loses_nothing_that_was_acknowledged, and on xfs",
 );
 const OBJECT: (Much, &str) =
-    (Much::Nothing, "what the store promises; stores/tests: zero_loss --store, all rows of --table");
+    (Much::Nothing, "what the store promises; zero_loss --table --store URL");
 
 /// In the order of every table.
 pub(super) const SYSTEMS: &[System] = &[
