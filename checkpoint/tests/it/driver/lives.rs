@@ -20,6 +20,17 @@ use super::world::{Machine, World, plan_a_fault};
 pub(crate) fn run(seed: u64, tally: &Tally) {
     let mut random = Random::new(seed);
     let world = World::new(seed, &mut random, tally);
+    run_in(world, random, seed, tally);
+}
+
+/// Runs the life of this seed with everything under leases.
+pub(crate) fn run_under_leases(seed: u64, tally: &Tally) {
+    let mut random = Random::new(seed);
+    let world = World::under_leases(seed, &mut random, tally);
+    run_in(world, random, seed, tally);
+}
+
+fn run_in(world: World, random: Random, seed: u64, tally: &Tally) {
     let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         Lives::new(world.clone(), random).live();
     }));
