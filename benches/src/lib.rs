@@ -5,10 +5,12 @@
 pub mod checking;
 pub mod checkpointing;
 pub mod listing;
+pub mod measure;
 pub mod reading;
 pub mod receiving;
 pub mod replica;
 pub mod replicating;
+pub mod replication;
 mod writing;
 
 use std::path::{Path, PathBuf};
