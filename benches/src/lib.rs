@@ -5,6 +5,7 @@
 pub mod checking;
 pub mod checkpointing;
 pub mod listing;
+pub mod measure;
 pub mod reading;
 pub mod receiving;
 pub mod replica;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::case::Figures;
 use crate::contestant::{self, Appends, Setup};
-use crate::histogram::Histogram;
+use headwater_benches::measure::histogram::Histogram;
 use crate::memory::Watch;
 use crate::run::Job;
 use crate::window::{Window, remembered, timed};

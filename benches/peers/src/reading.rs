@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::case::Figures;
 use crate::contestant::{self, Seen, Setup};
-use crate::histogram::Histogram;
+use headwater_benches::measure::histogram::Histogram;
 use crate::memory::Watch;
-use crate::random::Random;
+use headwater_benches::measure::random::Random;
 use crate::run::Job;
 use crate::window::{Window, remembered, timed};
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::case::{Case, Figures};
-use crate::statistics::{Spread, spread};
+use headwater_benches::measure::statistics::{Spread, spread};
 use crate::summary;
 use crate::workload::{Kind, Workload};
 

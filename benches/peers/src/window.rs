@@ -7,8 +7,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Result;
 use crate::case::Figures;
-use crate::device::{Counts, Device};
-use crate::histogram::Histogram;
+use headwater_benches::measure::device::{Counts, Device};
+use headwater_benches::measure::histogram::Histogram;
 use crate::memory::Watch;
 
 /// What is counted while operations run.

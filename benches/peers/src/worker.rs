@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::histogram::Histogram;
+use headwater_benches::measure::histogram::Histogram;
 use crate::payload::Payloads;
 
 /// When an append began, if it is one of those that are timed.

@@ -141,6 +141,18 @@ pub struct Lost {
     pub disk: Loss,
 }
 
+impl Lost {
+    /// Each case with its name.
+    pub fn all(&self) -> [(&'static str, &Loss); 4] {
+        [
+            ("one process", &self.one_process),
+            ("both", &self.both_processes),
+            ("the machine", &self.machine),
+            ("its disk", &self.disk),
+        ]
+    }
+}
+
 /// What is lost, and who says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
