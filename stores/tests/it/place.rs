@@ -20,6 +20,14 @@ macro_rules! on_servers {
 }
 pub(crate) use on_servers;
 
+/// Likewise on HDFS.
+macro_rules! on_hdfs {
+    ($($fact:ident)*) => {
+        mod hdfs { $(#[test] fn $fact() { $crate::place::on(headwater_stores::servers::Server::Hdfs, super::$fact); })* }
+    };
+}
+pub(crate) use on_hdfs;
+
 pub(crate) fn on(server: headwater_stores::servers::Server, fact: fn(&Bucket)) {
     if let Some(bucket) = server.bucket() {
         fact(&bucket);

@@ -27,7 +27,7 @@ use crate::format::{Durability, Handle, Position, Unsettled};
 use crate::log::{
     Chain, Facts, Failed, Flight, Options, Prepared, Started, Survey, Unsynced, Writer, claimed_above,
 };
-use crate::store::{Room, Store};
+use crate::store::{Room, Store, leasing};
 
 /// The most groups that are at the device at once, where files grow; on objects it is an option.
 const LANES: usize = 4;
@@ -230,6 +230,8 @@ impl Core {
     pub(super) fn lanes(&self) -> usize {
         match self.options.durability {
             _ if self.store.append().is_none() => self.options.puts_in_flight as usize,
+            // A stream takes one write after the other.
+            _ if leasing(&*self.store).is_some() => 1,
             Durability::Power => LANES,
             Durability::Process => 1,
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::chain::Segment;
+use super::fence;
 use super::look::{Depth, look_near};
 use super::record::{Encoded, Place, Prepared};
 use super::segment::{Failed, check_of};
@@ -36,7 +37,7 @@ pub(crate) struct Leave {
 #[derive(Debug)]
 pub(super) enum Way {
     /// Into a file that grows.
-    Tail { tail: Arc<dyn Tail>, offset: u64, through: bool },
+    Tail { store: Arc<dyn Store>, tail: Arc<dyn Tail>, offset: u64, through: bool },
     /// As a sealed segment of its own.
     Put(Box<Put>),
 }
@@ -169,8 +170,14 @@ impl Flight {
     pub(crate) fn fly(&self) -> Result<(), Failed> {
         let parts = || self.encoded.parts(&self.records);
         let result = match &self.way {
-            Way::Tail { tail, offset, through: true } => tail.write_through(*offset, &parts()),
-            Way::Tail { tail, offset, through: false } => tail.write(*offset, &parts()),
+            Way::Tail { store, tail, offset, through } => {
+                let written = match through {
+                    true => tail.write_through(*offset, &parts()),
+                    false => tail.write(*offset, &parts()),
+                };
+                let Place { life, base, position, .. } = self.place;
+                written.map_err(|error| fence::cause(&**store, life, base, position, error))
+            }
             Way::Put(put) => put.fly(),
         };
         let whole = matches!(self.way, Way::Put(_));

@@ -24,7 +24,7 @@ use crate::format::outline::{Beyond, Outline};
 use crate::format::scan::{Fault, WINDOW_BYTES};
 use crate::format::summary::Summary;
 use crate::format::{Identity, Position};
-use crate::store::{Name, Store, What};
+use crate::store::{Name, Store, What, locking};
 
 /// How many things of a kind a survey names; the rest is only counted.
 const NAMED_MAX: usize = 100;
@@ -75,7 +75,7 @@ pub(crate) fn look_near(store: &dyn Store, at_least: Position, depth: Depth) -> 
             other => other?,
         };
         let same_end = before.as_ref().is_some_and(|before| before.end == survey.end);
-        if store.append().is_some() && (same_end || survey.damage_count == 0) {
+        if locking(store).is_some() && (same_end || survey.damage_count == 0) {
             return Ok(survey);
         }
         // The earlier one is the answer: of the later one nobody knows yet what moved while it walked.
@@ -100,6 +100,8 @@ struct Found {
     len: u64,
     header: Result<(Header, u32), HeaderFault>,
     footer: Option<(Position, Footer)>,
+    /// It is still being written, under a lease, and reads of it end early.
+    open: bool,
 }
 
 impl Found {
@@ -433,5 +435,6 @@ impl<'a> Looking<'a> {
             .header
             .as_ref()
             .is_err_and(|fault| self.store.append().is_none() || *fault != HeaderFault::Zeros)
+            && !found.open
     }
 }

@@ -3,6 +3,7 @@
 mod ahead;
 mod chain;
 mod feed;
+mod fence;
 mod flight;
 mod follow;
 mod kept;

@@ -17,7 +17,7 @@ use crate::format::codec;
 use crate::format::frame::{FRAME_HEADER_BYTES, FrameHeader, PAYLOAD_BYTES_LIMIT};
 use crate::format::seed::Life;
 use crate::format::{Handle, Position};
-use crate::store::Store;
+use crate::store::{Store, leasing};
 
 /// A record, as it was appended.
 #[derive(Clone, PartialEq, Eq)]
@@ -155,6 +155,8 @@ fn cut(chain: &Chain, handle: &Handle) -> String {
 }
 
 /// Reads the record of a handle in the segment at `base`: one read, if the segment is kept open.
+///
+/// `Unavailable` on a medium of leases, while the segment is being written.
 pub(crate) fn read_at(
     store: &dyn Store,
     kept: &Kept,
@@ -162,6 +164,23 @@ pub(crate) fn read_at(
     base: Position,
     limit: u32,
 ) -> Result<Record> {
+    let read = || read_once(store, kept, handle, base, limit);
+    let Some((_, leases)) = leasing(store) else { return read() };
+    match read() {
+        Err(error) if matches!(error.kind(), Kind::NotThere | Kind::Damaged) => {
+            if !leases.is_open(&segment_name(base))? {
+                // It may have been closed since it was read.
+                return read();
+            }
+            let message = "the record's segment is being written, and cannot be read before it is sealed or its writer \
+                           replaced; try again then";
+            Err(Error::new(Kind::Unavailable, message).because(error))
+        }
+        other => other,
+    }
+}
+
+fn read_once(store: &dyn Store, kept: &Kept, handle: &Handle, base: Position, limit: u32) -> Result<Record> {
     let range = range(handle, base, limit)?;
     if let Some(object) = kept.get(base) {
         let read = object.read(range.clone());

@@ -18,7 +18,7 @@ use crate::format::footer::{Footer, IndexEntry};
 use crate::format::frame::{Codec, FRAME_HEADER_BYTES};
 use crate::format::scan::{Frame, Seen, Walk};
 use crate::format::{Handle, Position};
-use crate::store::Store;
+use crate::store::{Store, leasing};
 
 /// The records of a log, as it stood when the replay began.
 ///
@@ -129,6 +129,11 @@ impl Replay {
                 let index = self.next_segment;
                 self.next_segment += 1;
                 if self.feed.as_ref().is_some_and(|feed| feed.wants(&segment)) {
+                    if self.is_open(&segment)? {
+                        let message =
+                            "the newest segment is being written, and cannot be read before it is sealed";
+                        return Ok(Some(Err(Error::new(Kind::Unavailable, message))));
+                    }
                     self.current = Some(self.enter(index, segment)?);
                 }
                 continue;
@@ -168,6 +173,14 @@ impl Replay {
                 Some(_) => {}
             }
         }
+    }
+
+    /// Whether a segment is being written under a lease, so that not all of it shows.
+    fn is_open(&self, segment: &Segment) -> Result<bool> {
+        if segment.sealed || segment.begins_epoch || segment.closed_at.is_some() {
+            return Ok(false);
+        }
+        leasing(&*self.store).map_or(Ok(false), |(_, leases)| leases.is_open(&segment_name(segment.base)))
     }
 
     /// A walk over the segment that begins at the last group it can begin at.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::chain::Segment;
+use super::fence;
 use super::flight::{Flight, Leave, Put, Way};
 use super::options::{MARKS_BYTES, Options};
 use super::record::{Encoded, Place, Prepared, group_len};
@@ -14,7 +15,7 @@ use crate::format::header::{self, Header, Previous};
 use crate::format::seed::Life;
 use crate::format::totals::Totals;
 use crate::format::{Durability, Handle, Identity, Position};
-use crate::store::{Append, Own, Room, Store, Tail};
+use crate::store::{Append, Own, Room, Store, Tail, leasing};
 
 /// The length of a segment that is made from the reserve of a full disk, for retire marks alone.
 const MARKS_SEGMENT_BYTES: u64 = 16 * 1024;
@@ -208,13 +209,14 @@ impl Writer {
             return Leave { place, way: Way::Put(Box::new(put)), records, encoded: Some(encoded) };
         }
         let frames = records.iter().map(Prepared::frame_len).sum();
-        let through = self.options.durability == Durability::Power;
+        // A stream may keep in this process what is not synced.
+        let through = self.options.durability == Durability::Power || leasing(&*self.store).is_some();
         let active = self.active.as_mut().expect("there is room in an active segment");
         let (base, offset) = (active.header.base, active.offset);
         active.offset += group_len(frames, block_bytes);
         self.idle_said = false;
         let place = Place { life, position: base.plus(offset), base, block_bytes, acked };
-        let way = Way::Tail { tail: active.tail.clone(), offset, through };
+        let way = Way::Tail { store: self.store.clone(), tail: active.tail.clone(), offset, through };
         Leave { place, way, records, encoded: None }
     }
 
@@ -357,7 +359,8 @@ impl Writer {
             if self.flying > 0 {
                 return Ok(false);
             }
-            self.roll(group, mark, now)?;
+            // Nothing of the group is handed over, so wherever the newer writer has cut, it is not in the log.
+            self.roll(group, mark, now).map_err(|failed| self.told(failed, Position::LIMIT))?;
         }
         // A `Process` log bounds what is not synced as others bound what is not acknowledged.
         let active = self.active.as_ref().expect("a segment is active after rolling");
@@ -458,6 +461,17 @@ impl Writer {
             self.reserve = keep_reserve(append)?;
         }
         Ok(())
+    }
+
+    /// A failure that a newer writer's taking over explains is `Fenced`, for whatever was to lie from `from` on.
+    fn told(&self, failed: Failed, from: Position) -> Failed {
+        match failed {
+            Failed::Dead(error) => {
+                let base = self.active.as_ref().map_or(self.previous.base, |active| active.header.base);
+                Failed::Dead(fence::cause(&*self.store, self.life(), base, from, error))
+            }
+            full => full,
+        }
     }
 
     fn seal_active(&mut self, now: Time) -> Result<(), Failed> {

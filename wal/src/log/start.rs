@@ -21,7 +21,7 @@ use crate::format::name::{self, CLAIMS, QUARANTINE, UNFILLED};
 use crate::format::scan::{Seen, Source, Walk};
 use crate::format::totals::Totals;
 use crate::format::{Identity, Position};
-use crate::store::{Append, Name, SECTOR_BYTES, Store, What};
+use crate::store::{Append, Leases, Name, SECTOR_BYTES, Store, What, leasing, locking};
 
 /// So many names are removed at once.
 const REMOVED_AT_ONCE: usize = 1000;
@@ -67,16 +67,24 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
     if found.identity.is_none() {
         store.prove()?;
     }
-    let owner = store.append().map(Append::own).transpose()?;
+    let mut owner = None;
     let token = (given.random)();
     let mut claimed = 0;
     for _ in 0..TRIES {
-        if store.append().is_none() {
+        // A lease keeps nobody from making new files: whoever begins again ends theirs too.
+        if owner.is_none() || leasing(&*store).is_some() {
+            owner = store.append().map(Append::own).transpose()?;
+        }
+        if locking(&*store).is_none() {
             claimed = claim(&*store, claimed, &token)?;
         }
         let survey = look_near(&*store, given.at_least, Depth::Quick)?;
+        // Somebody was faster, and has made a file since the leases ended.
+        if survey.is_open() {
+            continue;
+        }
         refuse(&survey, options, given.accepted)?;
-        let epoch = match store.append() {
+        let epoch = match locking(&*store) {
             Some(_) => survey.written_max + 1, // the lock is held: no claims
             // Another starter was faster: what this one would put is dead, and would hold its name for ever.
             None if survey.written_max >= claimed => {
@@ -85,11 +93,13 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
             }
             None => claimed,
         };
-        if let Some(append) = store.append() {
-            make_sure(&*store, append, &survey)?;
+        match (locking(&*store), leasing(&*store)) {
+            (Some(append), _) => make_sure(&*store, append, &survey)?,
+            (_, Some((_, leases))) => make_sure_of_closed(&*store, leases, &survey)?,
+            _ => {}
         }
         let first = First::plan(&survey, options, given, epoch, token)?;
-        let placed = match store.append() {
+        let placed = match locking(&*store) {
             Some(append) => first.put_locked(&*store, append)?,
             None => first.put_raced(&*store)?,
         };
@@ -236,6 +246,23 @@ fn make_sure(store: &dyn Store, append: &dyn Append, survey: &Survey) -> Result<
         append.set_aside(&name, &to)?;
     }
     Ok(())
+}
+
+/// Makes what is kept durable, where files are closed for good: of what was written behind the last sync, the end of the
+/// lease has kept some, and no disk may have it. So a file that ends so is copied whole, before the decision to keep it.
+///
+/// All but the last file were synced to their ends before the next was made, and an epoch's first one when it was put.
+fn make_sure_of_closed(store: &dyn Store, leases: &dyn Leases, survey: &Survey) -> Result<()> {
+    let Some(last) = survey.chain.segments.last().filter(|last| !last.begins_epoch) else { return Ok(()) };
+    let to = if last.sealed { last.next } else { last.end };
+    let from = survey.acked.max(last.start()).min(to);
+    if from == to {
+        return Ok(());
+    }
+    let name = segment_name(last.base);
+    leases.keep(&name)?;
+    let bytes = store.read(&name, from.since(last.base)..to.since(last.base))?;
+    verify_kept(&bytes, survey, last, from, to)
 }
 
 /// The last bytes of a file, in memory.
@@ -406,7 +433,7 @@ impl First {
     }
 
     fn is_in_chain(&self, store: &Arc<dyn Store>, at_least: Position) -> Result<Placed> {
-        if store.append().is_some() {
+        if locking(&**store).is_some() {
             return Ok(Placed::EndsTheChain); // the lock is held
         }
         let survey = look_near(&**store, at_least.min(self.header.base), Depth::Quick)?;
@@ -480,7 +507,7 @@ impl First {
 fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> (Vec<(Position, bool)>, Option<Error>) {
     let mut untidied = None;
     let mut left = Vec::new();
-    let locked = store.append().is_some();
+    let locked = locking(store).is_some();
     let retired = survey.aside.iter().filter(|aside| aside.because == Because::Retired);
     let retired: Vec<&Aside> = retired.filter(|aside| locked || !aside.begins_epoch).collect();
     for some in retired.chunks(REMOVED_AT_ONCE) {
@@ -492,7 +519,7 @@ fn tidy(store: &dyn Store, survey: &Survey, epoch: u64) -> (Vec<(Position, bool)
             }
         }
     }
-    let rest = match store.append() {
+    let rest = match locking(store) {
         None => remove_claims_below(store, epoch),
         Some(append) => {
             let mut segments = survey.chain.segments.iter().filter(|segment| !segment.begins_epoch);
@@ -567,7 +594,7 @@ pub(crate) fn sweep(
 ) -> Result<u64> {
     let mut removed = 0;
     for base in bases {
-        if store.append().is_some() || !begins_epoch(base) {
+        if locking(store).is_some() || !begins_epoch(base) {
             store.remove(&segment_name(base))?;
             removed += 1;
         }

@@ -244,6 +244,12 @@ impl Survey {
         Ok(())
     }
 
+    /// Whether the log goes on behind its end in a file that a writer holds open, on a medium of leases: what is in there
+    /// cannot be read until it is closed, by its writer or by the next one.
+    pub fn is_open(&self) -> bool {
+        self.verdict == Verdict::Open
+    }
+
     /// The error that refuses this log, if it is damaged.
     pub fn refusal(&self) -> Option<Error> {
         self.damages.first().map(|first| self.refusal_for(first))
@@ -264,7 +270,14 @@ impl Survey {
 
 impl fmt::Display for Survey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(identity) = self.identity else { return write!(f, "{}: no log yet", self.place) };
+        let Some(identity) = self.identity else {
+            let what = if self.is_open() {
+                "a file that is being written, and not readable yet"
+            } else {
+                "no log yet"
+            };
+            return write!(f, "{}: {what}", self.place);
+        };
         let bytes: u64 = self.chain.segments.iter().map(|segment| segment.end.since(segment.start())).sum();
         write!(
             f,
@@ -284,6 +297,9 @@ impl fmt::Display for Survey {
         if let Some(torn) = &self.torn {
             let bytes = torn.range.end.since(torn.range.start);
             write!(f, "; torn tail of {bytes} bytes at {} set aside", torn.range.start)?;
+        }
+        if self.is_open() {
+            write!(f, "; behind {} it is being written, and not readable yet", self.end)?;
         }
         for damage in &self.damages {
             write!(f, "; damaged: {damage}")?;

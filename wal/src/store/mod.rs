@@ -7,12 +7,18 @@
 //! No name is ever written twice. Put-if-absent is the one conditional write that local disk, S3, Azure, GCS and
 //! HDFS all have, so it is the only one that the engine asks for.
 
+#[cfg(feature = "hdfs")]
+pub mod hdfs;
 #[cfg(unix)]
 pub mod local;
 pub mod memory;
 mod name;
 #[cfg(feature = "object")]
 pub mod object;
+#[cfg(any(feature = "object", feature = "hdfs"))]
+mod patience;
+#[cfg(any(feature = "object", feature = "hdfs"))]
+mod pool;
 pub mod probe;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -131,6 +137,17 @@ pub trait Store: fmt::Debug + Send + Sync {
     }
 }
 
+/// The calls of a medium whose owner locks everybody else out. Elsewhere whoever starts races others for names.
+pub fn locking(store: &dyn Store) -> Option<&dyn Append> {
+    store.append().filter(|append| append.leases().is_none())
+}
+
+/// The calls of a medium of leases.
+pub fn leasing(store: &dyn Store) -> Option<(&dyn Append, &dyn Leases)> {
+    let append = store.append()?;
+    append.leases().map(|leases| (append, leases))
+}
+
 /// A read that was begun and not waited for. Dropped, it is given up.
 #[must_use]
 // The lock is never taken: it makes what holds a read as shareable as it was without.
@@ -224,12 +241,18 @@ pub enum What {
 /// A medium whose files grow and sync.
 ///
 /// Whoever calls anything here but [`own`](Append::own) holds the guard that `own` returned; without one the answer
-/// is `Invalid`.
+/// is `Invalid`. On a medium of [`leases`](Append::leases) some calls mean less; what is said there goes before what is
+/// said here.
 pub trait Append: fmt::Debug + Send + Sync {
     /// Takes the place over until the guard is dropped, against other processes and against others in this process;
     /// `Locked` names the holder. Leftovers of calls that a crash cut short are swept. Creates the place if it does
     /// not exist.
     fn own(&self) -> Result<Box<dyn Own>>;
+
+    /// The calls of media that can lock nobody out, where each file that grows has a lease instead.
+    fn leases(&self) -> Option<&dyn Leases> {
+        None
+    }
 
     /// Makes a new file of `len` bytes that begins with `head` and is zero behind it. The name appears only once all
     /// of that is durable, and is itself durable on return. No later write into the file needs room.
@@ -259,6 +282,58 @@ pub trait Append: fmt::Debug + Send + Sync {
 
     /// Gives the kept room free.
     fn release(&self) -> Result<()>;
+}
+
+/// A medium whose files are streams, each written by the one who made it, under a lease that others can end: HDFS.
+///
+/// Nobody is locked out of the place. What a call of [`Append`] and [`Tail`] means here:
+///
+/// - [`own`](Append::own) ends the lease of every file of the root that is open for writing, whoever holds it, of this
+///   process or another. It lists, ends what is open, waits until each file is closed, and lists again, until a list shows
+///   no open file. From then on no write or sync of those files succeeds, whenever it was begun. It does
+///   not keep others from making new files, nor from owning too: every caller succeeds, and the guard's
+///   [`check`](Own::check) answers nothing but `Ok`. What a closed file holds then is final: everything that was synced, and any
+///   part of what was written behind it. It may take seconds to minutes (a server that holds the end must answer first).
+///   `Unavailable`: a lease did not end in time, or a server did not answer; some leases may have ended, others not;
+///   whoever held one is fenced or is not; calling again is right. Leftovers of cut-short calls may be swept although their
+///   maker still lives: its call then fails, and nothing of it is there.
+/// - [`create`](Append::create) makes a file that is open and begins with `head`; it is as long as what is written to it, and
+///   `len` only says how long it may get. The name is given last, in one step that replaces nothing, to a
+///   file that holds `head` durably; so no name is ever seen without its head, once its file is closed. The file stays open
+///   under it. `Exists` as ever. `Unknown`: the name may be there, or may come at any later time, with an open file under
+///   it that has only the head; its maker never asks for the name again.
+/// - [`Tail::write`] and [`Tail::write_through`] begin where the last one ended, one call at a time; anything else is
+///   `Invalid`. A sync makes everything durable that was written. Once the lease has ended every call fails, also one
+///   that was under way and may have been durable before: so `Unknown`, as ever.
+/// - [`Tail::trim`] closes the file, whose length is `len` by then, and ends the lease; another length is `Invalid`. A file
+///   is closed before its maker makes the next one. A closed file is never written again by anybody: there is no
+///   [`reopen`](Append::reopen) and no cutting (`Invalid`). A tail that is dropped without it leaves the file open until
+///   somebody's `own`, or the server by itself after a while.
+/// - [`ahead`](Append::ahead), [`reserve`](Append::reserve), [`release`](Append::release) and
+///   [`sync_names`](Append::sync_names) have nothing to do and are `Ok`: room is the cluster's, and every name is durable when
+///   the call that gave it returns. `Full` (a quota, no server with room) may meet any call.
+/// - [`set_aside`](Append::set_aside) is a move in one step that replaces nothing.
+///
+/// And of [`Store`], as anybody sees it who owns nothing: [`put`](Store::put) is durable and appears whole, closed. A file that
+/// is open is listed as [`What::File`] with any length from what can be read of it to what was written. A read of it, or
+/// through an [`Object`] opened before, shows a beginning of what was synced, which may be nothing at all, and ends there
+/// as if the file did; what it has shown once it shows again. (HDFS shows only finished blocks.) [`is_open`](Leases::is_open)
+/// tells the two ends apart. Reading and listing end no lease.
+pub trait Leases: fmt::Debug + Send + Sync {
+    /// Whether the file may still be open for writing, so that a read made before this call may have ended too early.
+    ///
+    /// `false`: it was closed by the time of the answer, and reads from now on show all of it, for ever the same; or all
+    /// that was synced can be read anyway. `NotThere` as of a read.
+    fn is_open(&self, name: &Name) -> Result<bool>;
+
+    /// Makes a closed file durable as it is, also what was written and never synced: puts in its place, in one step so that
+    /// there is never none under the name, a synced and closed copy of all its bytes.
+    ///
+    /// It is the one call that replaces a file, and safe because a closed file never changes: whoever makes the call, at
+    /// once or late, and however many do, the bytes stay the same. `Invalid`: the file is open. `NotThere`: the
+    /// name is gone. `Unknown`: it may happen at any later time, and bring the name back where it is gone by then; below
+    /// the beginning of a log nobody minds that.
+    fn keep(&self, name: &Name) -> Result<()>;
 }
 
 /// How the room of a new file is made.

@@ -9,8 +9,9 @@ use crate::error::{Error, Kind, Result};
 use crate::format::Position;
 use crate::format::footer::{self, Footer, TRAILER_BYTES};
 use crate::format::header::{self, HEADER_BYTES, Header, HeaderFault};
+use crate::format::name;
 use crate::log::source::{Ranged, segment_name};
-use crate::store::{Fetch, Store};
+use crate::store::{Fetch, Name, Store, What, leasing};
 
 /// So much of a file's end is read at once.
 const LAST_BYTES: u64 = 4096;
@@ -74,7 +75,45 @@ impl Looking<'_> {
     }
 
     /// Reads the header, and the footer that the file's last bytes point at.
+    ///
+    /// On a medium of leases a file whose ends do not show may be open. It is asked for behind the read, so if it is not,
+    /// it may have been closed in between, and is read once more, with the length that it has by then.
     fn read_ends(&self, base: Position, len: u64, begun: Option<Begun>) -> Result<Found> {
+        let found = self.read_ends_once(base, len, begun);
+        let Some((_, leases)) = leasing(self.store) else { return found };
+        match found {
+            Ok(found) if found.header.is_ok() && found.footer.is_some() => Ok(found),
+            Err(error) if error.kind() != Kind::NotThere => Err(error),
+            found => {
+                if leases.is_open(&segment_name(base))? {
+                    let header = found.map_or(Err(HeaderFault::Short), |found| found.header);
+                    return Ok(Found { base, len, header, footer: None, open: true });
+                }
+                self.read_ends_once(base, self.len_now(base)?, None)
+            }
+        }
+    }
+
+    /// The length of a closed file.
+    fn len_now(&self, base: Position) -> Result<u64> {
+        let before = name::segment(Position(base.0.saturating_sub(1)));
+        let pages = match base {
+            Position::START => self.store.list(&Name::ROOT)?,
+            _ => self.store.list_after(&Name::ROOT, &before)?,
+        };
+        for page in pages {
+            for entry in page? {
+                match entry.what {
+                    What::File(len) if name::parse_segment(&entry.name) == Some(base) => return Ok(len),
+                    _ if name::parse_segment(&entry.name).is_some_and(|other| other > base) => break,
+                    _ => {}
+                }
+            }
+        }
+        Err(Error::new(Kind::NotThere, "a file went while it was looked at"))
+    }
+
+    fn read_ends_once(&self, base: Position, len: u64, begun: Option<Begun>) -> Result<Found> {
         let name = segment_name(base);
         let file = Ranged::open(self.store, &name)?;
         let (head, last) = match begun.and_then(Begun::wait) {
@@ -98,7 +137,7 @@ impl Looking<'_> {
             Ok((header, _)) => read_footer(&file, header, len, last)?,
             Err(_) => None,
         };
-        Ok(Found { base, len, header, footer })
+        Ok(Found { base, len, header, footer, open: false })
     }
 }
 

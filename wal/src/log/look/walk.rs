@@ -293,8 +293,14 @@ impl Looking<'_> {
             inside_whole: (stop.inside_whole && stop.bytes) || rest.bad_header,
             overflow: beyond.end.is_some_and(|end| end.since(stop.at) > self.in_flight()),
             anything: stop.bytes || rest.any || beyond.end.is_some(),
+            open: self.is_open(stop.file),
         };
         (beyond, evidence)
+    }
+
+    /// Whether the file at a base is still being written.
+    fn is_open(&self, base: Position) -> bool {
+        self.found.get(self.index_of(base)).is_some_and(|found| found.base == base && found.open)
     }
 
     /// The most that any writer whose leavings are seen may have had in flight.
