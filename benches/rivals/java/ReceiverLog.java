@@ -8,6 +8,8 @@ import org.apache.spark.streaming.util.WriteAheadLogUtils;
 public final class ReceiverLog {
     public static void main(String[] words) throws Exception {
         Configuration hadoop = new Configuration();
+        // Of HDFS: as many copies as our own log asks for.
+        hadoop.set("dfs.replication", "1");
         Flush.valueOf(words[2]).into(hadoop::set);
         SparkConf conf = new SparkConf(false).set("spark.streaming.receiver.writeAheadLog.enable", "true");
         WriteAheadLog log = WriteAheadLogUtils.createLogForReceiver(conf, words[1], hadoop);
