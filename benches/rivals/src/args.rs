@@ -11,7 +11,7 @@ usage: run [OPTION...]
   --only TEXT    only systems whose name contains TEXT; may be repeated
   --dir DIR      where logs are made: a folder on the disk in question (HEADWATER_BENCH_DIR, or the target directory)
   --json FILE    the lines go there, and not to the standard output
-  --hdfs URL     logs on this HDFS instead, Spark's and ours: a folder of it, hdfs://HOST:PORT/FOLDER
+  --hdfs         logs on HDFS instead, Spark's and ours; `run` adds the folder, hdfs://HOST:PORT/FOLDER
   --seed N       the seed of the order of the systems (1)
   --small        one round, tiny sizes; it shows that everything runs, and its figures say nothing
   --list         names the systems and what each survives";

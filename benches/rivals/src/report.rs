@@ -5,6 +5,7 @@ use std::fmt::Write;
 use headwater_benches::replication::line::{Line, Load};
 
 use crate::args::Args;
+use crate::session::prefix;
 use crate::system::SYSTEMS;
 
 /// A ratio that was promised: throughput of ours ÷ theirs, taken in every round.
@@ -61,7 +62,7 @@ pub(crate) fn markdown(args: &Args, lines: &[Line]) -> String {
         text += "|---|---|---|---|---|---|---|---|---|\n";
         for system in SYSTEMS {
             let its: Vec<&Line> =
-                lines.iter().filter(|line| line.system == system.name && shape(line) == of).collect();
+                lines.iter().filter(|line| is(args, line, system.name) && shape(line) == of).collect();
             let of_its = |what: fn(&Line) -> f64| spread(its.iter().map(|line| what(line)).collect());
             let Some([middle, least, most]) = of_its(|line| line.blocks_per_second) else { continue };
             let median = |what| of_its(what).map_or(0.0, |[middle, ..]| middle);
@@ -89,7 +90,7 @@ fn goals(args: &Args, lines: &[Line]) -> String {
     for Goal { ours, theirs, at_least } in GOALS {
         let of = |(system, bytes, outstanding): (&str, u64, u64), round| {
             let found = |line: &&Line| {
-                line.system == system && line.round == round && shape(line) == (bytes, outstanding, 1)
+                is(args, line, system) && line.round == round && shape(line) == (bytes, outstanding, 1)
             };
             lines.iter().find(found).map(|line| line.blocks_per_second)
         };
@@ -107,6 +108,10 @@ fn goals(args: &Args, lines: &[Line]) -> String {
         );
     }
     text
+}
+
+fn is(args: &Args, line: &Line, system: &str) -> bool {
+    line.system.strip_prefix(prefix(args)) == Some(system)
 }
 
 fn shape(line: &Line) -> (u64, u64, u64) {

@@ -43,22 +43,28 @@ pub(crate) fn run(args: &Args, name: &str) -> Result<()> {
         let before = Usage::now();
         let outcome = running.run(shape, lasts)?;
         let used = Usage::now().since(before);
-        println!("{}", line(system, args.round, shape, &outcome, used).to_json());
+        println!("{}", line(system, args, shape, &outcome, used).to_json());
     }
     running.end()
 }
 
-fn line(system: &System, round: u64, shape: Shape, outcome: &Outcome, used: Usage) -> Line {
+/// What the names of systems begin with in lines.
+pub(crate) fn prefix(args: &Args) -> &'static str {
+    if args.hdfs.is_some() { "hdfs-" } else { "" }
+}
+
+fn line(system: &System, args: &Args, shape: Shape, outcome: &Outcome, used: Usage) -> Line {
+    let on = prefix(args);
     let blocks_per_second = outcome.blocks as f64 / outcome.seconds;
     Line {
         version: Version,
-        system: system.name.into(),
-        is: system.is.into(),
+        system: format!("{on}{}", system.name),
+        is: format!("{}{}", system.is, if on.is_empty() { "" } else { ", on HDFS" }),
         survives: system.survives,
         receivers: shape.receivers,
         block_bytes: shape.block_bytes,
         load: Load::Closed { outstanding: shape.outstanding },
-        round,
+        round: args.round,
         seconds: outcome.seconds,
         blocks: outcome.blocks,
         blocks_per_second,
