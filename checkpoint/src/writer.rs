@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use headwater_wal::store::Own;
+use headwater_wal::store::{Own, locking};
 use headwater_wal::{Clock, Error, Kind, Log, Position, Result, SystemClock};
 
 use crate::checkpoint::{Checkpoint, Id, Lies, Section};
@@ -118,7 +118,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
     ) -> Result<(Writer, Latest)> {
         options.check()?;
-        let own = checkpoints.store.append().map(|media| media.own()).transpose()?;
+        let own = locking(&*checkpoints.store).map(|media| media.own()).transpose()?;
         newest_is(&checkpoints.folder()?, owner)?;
         let claim = Claim { epoch: owner.epoch, identity: owner.identity, token: clock.random() };
         upload::put_or_find(&*checkpoints.store, &name::claim(owner.epoch), claim.encode())?;

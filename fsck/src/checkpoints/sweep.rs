@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use headwater_checkpoint::{Id, Object};
-use headwater_wal::store::{Append, Name, Store, What};
+use headwater_wal::store::{Append, Name, Store, What, locking};
 use headwater_wal::{Error, Kind, Result};
 
 use super::look::{Look, look, origin};
@@ -71,7 +71,7 @@ fn parts(store: &dyn Store, found: &Look, newest: Id, sweep: &mut Sweep) -> Resu
 ///
 /// `Locked`: somebody owns the folder. `Invalid`: the folder is not as it was; work it out again.
 pub fn sweep(store: &Arc<dyn Store>, planned: &Sweep) -> Result<()> {
-    let _own = store.append().map(Append::own).transpose()?;
+    let _own = locking(&**store).map(Append::own).transpose()?;
     if sweepable(store)? != *planned {
         let message = "the checkpoints are not as they were; nothing was removed; look again";
         return Err(Error::new(Kind::Invalid, message));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headwater_wal::format::header::LOST_MAX;
 use headwater_wal::format::name::UNFINISHED;
-use headwater_wal::store::{Append, Name, Store};
+use headwater_wal::store::{Append, Name, Store, locking};
 use headwater_wal::{Clock, Depth, Error, Kind, Log, Options, Position, Result, Survey, look};
 
 use super::overlay::{Overlay, len};
@@ -34,7 +34,7 @@ pub(super) fn execute(
         let message = "the log is not as the plan found it; nothing was changed; check and plan again";
         return Err(Error::new(Kind::Invalid, message));
     }
-    if let Some(append) = store.append() {
+    if let Some(append) = locking(&**store) {
         // What is found now is what the plan is about, also after the power goes.
         append.sync_names()?;
     }
@@ -47,7 +47,7 @@ pub(super) fn execute(
         let actions = done.iter().flat_map(|step| &step.actions).filter(|&action| *action != unmark);
         // The mark of an earlier repair, of which something is left, stays.
         for action in actions.chain((!is_left).then_some(&unmark)) {
-            match store.append() {
+            match locking(&**store) {
                 Some(append) => act(&**store, append, &folder, action)?,
                 None => act_on_objects(store, &folder, action)?,
             }

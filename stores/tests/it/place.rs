@@ -61,6 +61,13 @@ impl Place {
         Place { bucket: bucket.clone(), folder, options: options(""), acked: BTreeMap::new() }
     }
 
+    /// The folder at a URL without options.
+    pub(crate) fn at(url: &str) -> Self {
+        let (bucket, folder) = url.rsplit_once('/').expect("a folder of a bucket");
+        let (bucket, folder) = (Bucket::new(bucket), folder.to_owned());
+        Place { bucket, folder, options: options(""), acked: BTreeMap::new() }
+    }
+
     /// With a log in it, begun while nothing stood in the way.
     pub(crate) fn begun(self) -> Self {
         self.start().close().expect("it closes");

@@ -265,7 +265,8 @@ impl Writer {
         let result = self.write_mark(begins, now);
         self.note(result)?;
         self.begins = begins;
-        Ok(())
+        // Nobody can read the mark while its segment is open, and to whoever looks what it retires would seem to be lost.
+        if leasing(&*self.store).is_some() { self.seal(now) } else { Ok(()) }
     }
 
     fn write_mark(&mut self, begins: Position, now: Time) -> Result<(), Failed> {

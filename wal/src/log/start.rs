@@ -95,7 +95,8 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
         };
         match (locking(&*store), leasing(&*store)) {
             (Some(append), _) => make_sure(&*store, append, &survey)?,
-            (_, Some((_, leases))) => make_sure_of_closed(&*store, leases, &survey)?,
+            // Another one has started, and retired it since.
+            (_, Some((_, leases))) if !make_sure_of_closed(&*store, leases, &survey)? => continue,
             _ => {}
         }
         let first = First::plan(&survey, options, given, epoch, token)?;
@@ -252,17 +253,24 @@ fn make_sure(store: &dyn Store, append: &dyn Append, survey: &Survey) -> Result<
 /// lease has kept some, and no disk may have it. So a file that ends so is copied whole, before the decision to keep it.
 ///
 /// All but the last file were synced to their ends before the next was made, and an epoch's first one when it was put.
-fn make_sure_of_closed(store: &dyn Store, leases: &dyn Leases, survey: &Survey) -> Result<()> {
-    let Some(last) = survey.chain.segments.last().filter(|last| !last.begins_epoch) else { return Ok(()) };
+///
+/// `false`: it is gone.
+fn make_sure_of_closed(store: &dyn Store, leases: &dyn Leases, survey: &Survey) -> Result<bool> {
+    let Some(last) = survey.chain.segments.last().filter(|last| !last.begins_epoch) else { return Ok(true) };
     let to = if last.sealed { last.next } else { last.end };
     let from = survey.acked.max(last.start()).min(to);
     if from == to {
-        return Ok(());
+        return Ok(true);
     }
     let name = segment_name(last.base);
-    leases.keep(&name)?;
-    let bytes = store.read(&name, from.since(last.base)..to.since(last.base))?;
-    verify_kept(&bytes, survey, last, from, to)
+    let kept = leases.keep(&name).and_then(|()| {
+        let bytes = store.read(&name, from.since(last.base)..to.since(last.base))?;
+        verify_kept(&bytes, survey, last, from, to)
+    });
+    match kept {
+        Err(gone) if gone.kind() == Kind::NotThere => Ok(false),
+        other => other.map(|()| true),
+    }
 }
 
 /// The last bytes of a file, in memory.

@@ -300,7 +300,7 @@ pub trait Append: fmt::Debug + Send + Sync {
 /// - [`create`](Append::create) makes a file that is open and begins with `head`; it is as long as what is written to it, and
 ///   `len` only says how long it may get. The name is given last, in one step that replaces nothing, to a
 ///   file that holds `head` durably; so no name is ever seen without its head, once its file is closed. The file stays open
-///   under it. `Exists` as ever. `Unknown`: the name may be there, or may come at any later time, with an open file under
+///   under it. `Exists`: another has it, never this very call. `Unknown`: the name may be there, or may come at any later time, with an open file under
 ///   it that has only the head; its maker never asks for the name again.
 /// - [`Tail::write`] and [`Tail::write_through`] begin where the last one ended, one call at a time; anything else is
 ///   `Invalid`. A sync makes everything durable that was written. Once the lease has ended every call fails, also one

@@ -3,6 +3,8 @@
 //! Each check is a fact about [`Store`] or [`Append`], tried on a place of its own. What only a crash can show is not
 //! here: that is the business of the simulated device, and of tests on real disks.
 
+mod leased;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Barrier};
@@ -10,7 +12,7 @@ use std::thread;
 
 use bytes::Bytes;
 
-use super::{Append, Entry, Name, Room, Store, What};
+use super::{Append, Entry, Name, Room, Store, What, leasing};
 use crate::error::{Kind, Result};
 
 /// Panics at the first fact that does not hold, and names it. `make` gives a new empty place at each call.
@@ -22,7 +24,8 @@ pub fn conforms(make: impl Fn() -> Arc<dyn Store>) {
     if make().append().is_none() {
         return;
     }
-    for (fact, check) in APPEND {
+    let facts = if leasing(&*make()).is_some() { leased::FACTS } else { APPEND };
+    for (fact, check) in facts {
         let _named = Named(fact);
         let store = make();
         check(&*store, store.append().expect("a store that grew a moment ago still does"));
@@ -71,7 +74,9 @@ const STORE: Facts<fn(&dyn Store)> = facts![
     removing_many_answers_for_each
 ];
 
-const APPEND: Facts<fn(&dyn Store, &dyn Append)> = facts![
+type OfFiles = fn(&dyn Store, &dyn Append);
+
+const APPEND: Facts<OfFiles> = facts![
     a_place_has_one_owner
     what_needs_an_owner_is_refused_without_one
     a_created_file_begins_with_its_head_and_is_zero_behind_it

@@ -17,6 +17,7 @@ use headwater_wal::{Kind, Result};
 fn a_device_without_faults_is_a_store_like_any_other() {
     conforms(|| Sim::growing(1).store());
     conforms(|| Sim::objects(1).store());
+    conforms(|| Sim::leases(1).store());
 }
 
 /// A disk with a process that owns it.

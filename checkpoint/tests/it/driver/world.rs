@@ -42,8 +42,17 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, random: &mut Random, tally: &Tally) -> World {
         let growing = random.coin();
+        World::on(|growing, seed| if growing { Sim::growing(seed) } else { Sim::objects(seed) }, growing, random, tally)
+    }
+
+    /// The driver and its receivers under leases.
+    pub(crate) fn under_leases(random: &mut Random, tally: &Tally) -> World {
+        World::on(|_, seed| Sim::leases(seed), false, random, tally)
+    }
+
+    fn on(make: impl Fn(bool, u64) -> Sim, growing: bool, random: &mut Random, tally: &Tally) -> World {
         let sim = |growing: bool, seed: u64| {
-            let sim = if growing { Sim::growing(seed) } else { Sim::objects(seed) };
+            let sim = make(growing, seed);
             // It costs more than all the rest, and the seed alone brings it back.
             if std::env::var_os("HEADWATER_SEED").is_some() {
                 sim.keep_history();

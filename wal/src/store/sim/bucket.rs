@@ -13,7 +13,7 @@ use super::file::File;
 use super::medium::{failed, full, not_there, taken};
 use super::names::Names;
 use super::plan::{Fault, Op, When};
-use super::{Process, Random};
+use super::{Process, Random, Shape};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Fetch, Name};
 
@@ -60,8 +60,20 @@ pub(super) struct Late {
     /// The operation before which it arrives; none if the test says when.
     due: Option<u64>,
     pub(super) name: String,
-    /// What to put, or nothing to remove the name.
-    bytes: Option<Vec<u8>>,
+    what: Request,
+}
+
+/// What a request is to change.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    /// Puts an object of these bytes, if the name is free.
+    Put(Vec<u8>),
+    /// Removes the name.
+    Remove,
+    /// Gives a new file its name, if that is free.
+    Link(usize),
+    /// Puts these bytes in the place of what has the name.
+    Keep(Vec<u8>),
 }
 
 impl Bucket {
@@ -99,45 +111,71 @@ impl Device {
     }
 
     /// Queues a request; it arrives by itself unless it is `held`.
-    pub(super) fn delay(&mut self, name: &str, bytes: Option<&[u8]>, held: bool) {
+    pub(super) fn delay(&mut self, name: &str, what: Request, held: bool) {
         // Mostly soon, sometimes long after.
         let reach = 1 << self.random.below(8);
         let due = (!held).then(|| self.operations + 1 + self.random.below(reach));
-        self.late.push(Late { due, name: name.to_owned(), bytes: bytes.map(<[u8]>::to_vec) });
+        self.late.push(Late { due, name: name.to_owned(), what });
     }
 
     /// A late request arrives. The condition on a put is looked at now.
     pub(super) fn land(&mut self, at: usize) {
-        let Late { name, bytes, .. } = self.late.remove(at);
-        let came = match bytes {
-            Some(bytes) if self.put_object(&name, &bytes) => "late put: landed",
-            Some(_) => "late put: found its name taken",
-            None => {
-                self.unlink(&name);
-                "late remove: landed"
-            }
+        let Late { name, what, .. } = self.late.remove(at);
+        let came = match (&what, self.apply(&name, &what)) {
+            (Request::Put(_), true) => "late put: landed",
+            (Request::Put(_), false) => "late put: found its name taken",
+            (Request::Link(_), true) => "late link: landed",
+            (Request::Link(_), false) => "late link: found its name taken",
+            (Request::Keep(_), _) => "late keep: landed",
+            (Request::Remove, _) => "late remove: landed",
         };
         self.count(came);
         self.tell(format_args!("{came}: {name}"));
     }
 
     /// Of a request whose sender died while it was on its way: it is lost, or it arrives, now or later.
-    pub(super) fn outlive(&mut self, name: &str, bytes: Option<&[u8]>) {
-        match (self.random.below(3), bytes) {
-            (0, Some(bytes)) => drop(self.put_object(name, bytes)),
-            (0, None) => self.unlink(name),
-            (1, _) => self.delay(name, bytes, false),
+    pub(super) fn outlive(&mut self, name: &str, what: Request) {
+        match self.random.below(3) {
+            0 => drop(self.apply(name, &what)),
+            1 => self.delay(name, what, false),
             _ => {}
         }
     }
 
-    /// Whether the object is new and now there.
-    pub(super) fn put_object(&mut self, name: &str, bytes: &[u8]) -> bool {
-        let new = self.names.find(name).is_none();
+    /// A request arrives: whether it did what it was to do.
+    pub(super) fn apply(&mut self, name: &str, what: &Request) -> bool {
+        match what {
+            Request::Put(bytes) => self.put_object(name, bytes),
+            Request::Remove => {
+                self.unlink(name);
+                true
+            }
+            Request::Link(file) => self.link_object(name, *file),
+            Request::Keep(bytes) => {
+                let file = self.add(File::object(bytes));
+                self.names.settle(name, Some(file));
+                true
+            }
+        }
+    }
+
+    /// Gives a file its name, durably, if that is free.
+    fn link_object(&mut self, name: &str, file: usize) -> bool {
+        let folder = self.shape == Shape::Leases && self.names.is_folder(name);
+        let new = self.names.find(name).is_none() && !folder;
         if new {
-            let file = self.add(File::object(bytes));
             self.names.settle(name, Some(file));
             self.changed(name, file, true);
+        }
+        new
+    }
+
+    /// Whether the object is new and now there.
+    pub(super) fn put_object(&mut self, name: &str, bytes: &[u8]) -> bool {
+        let file = self.add(File::object(bytes));
+        let new = self.link_object(name, file);
+        if !new {
+            self.files[file] = File::default();
         }
         new
     }
@@ -230,46 +268,50 @@ impl Drop for UnderWay {
 impl Process {
     /// Puts an object. Others may go on before it lands, and between that and its answer.
     pub(super) fn put_object(&self, name: &Name, bytes: &[u8]) -> Result<()> {
+        self.request(Op::Put, name, bytes.len(), Request::Put(bytes.to_vec()))
+    }
+
+    /// Sends a request that takes room for so many bytes.
+    pub(super) fn request(&self, op: Op, name: &Name, len: usize, what: Request) -> Result<()> {
         let text = name.as_str();
-        let entered = self.enter_request(Op::Put, text, format_args!(" +{}", bytes.len()), Some(bytes))?;
-        let (mut device, fault) = entered;
-        let unknown = || Err(failed(Kind::Unknown, Op::Put, text));
+        let (mut device, fault) = self.enter_request(op, text, format_args!(" +{len}"), &what)?;
+        let unknown = || Err(failed(Kind::Unknown, op, text));
         let answer = match fault {
-            Some(Fault::Error | Fault::Throttled) => Err(failed(Kind::Unavailable, Op::Put, text)),
-            Some(Fault::Full) => Err(full(Op::Put, text)),
+            Some(Fault::Error | Fault::Throttled) => Err(failed(Kind::Unavailable, op, text)),
+            Some(Fault::Full) => Err(full(op, text)),
             Some(Fault::ExistsNothing) => Err(taken(name)),
             Some(Fault::RequestLost) => unknown(),
             Some(Fault::Late | Fault::Held) => {
-                device.delay(text, Some(bytes), fault == Some(Fault::Held));
+                device.delay(text, what, fault == Some(Fault::Held));
                 unknown()
             }
             Some(Fault::Crash) => {
-                device.outlive(text, Some(bytes));
+                device.outlive(text, what);
                 unknown()
             }
-            _ if !device.has_room(bytes.len() as u64) => Err(full(Op::Put, text)),
-            _ => match (fault, device.put_object(text, bytes)) {
+            _ if !device.has_room(len as u64) => Err(full(op, text)),
+            _ => match (fault, device.apply(text, &what)) {
                 (Some(Fault::AnswerLost), _) => unknown(),
                 (Some(Fault::ExistsOwn), _) | (_, false) => Err(taken(name)),
                 (_, true) => Ok(()),
             },
         };
         drop(device);
-        self.answered(Op::Put, text)?;
+        self.answered(op, text)?;
         answer
     }
 
     pub(super) fn remove_object(&self, name: &Name) -> Result<()> {
         let text = name.as_str();
-        let (mut device, fault) = self.enter_request(Op::Remove, text, format_args!(""), None)?;
+        let (mut device, fault) = self.enter_request(Op::Remove, text, format_args!(""), &Request::Remove)?;
         match fault {
             None | Some(Fault::AnswerLost) => device.unlink(text),
             Some(Fault::Error | Fault::Throttled) => {
                 return Err(failed(Kind::Unavailable, Op::Remove, text));
             }
-            Some(Fault::Late) => device.delay(text, None, false),
-            Some(Fault::Held) => device.delay(text, None, true),
-            Some(Fault::Crash) => device.outlive(text, None),
+            Some(Fault::Late) => device.delay(text, Request::Remove, false),
+            Some(Fault::Held) => device.delay(text, Request::Remove, true),
+            Some(Fault::Crash) => device.outlive(text, Request::Remove),
             Some(_) => {}
         }
         if fault.is_some() { Err(failed(Kind::Unknown, Op::Remove, text)) } else { Ok(()) }

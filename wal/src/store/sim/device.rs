@@ -116,6 +116,7 @@ impl Device {
             late: self.late.clone(),
             bucket: self.bucket.fork(),
             numbers: self.numbers,
+            locks: self.locks,
             operations: self.operations,
             ..Device::new(self.shape, seed)
         }
@@ -239,7 +240,7 @@ impl Device {
             let number = self.number();
             self.names.unlink(name, number);
             self.unlinked.push(file);
-            if self.shape == Shape::Objects {
+            if self.shape != Shape::Growing {
                 self.changed(name, file, false);
                 self.sync_names(None);
             }
@@ -273,6 +274,18 @@ impl Device {
         self.kill_all("the power was cut");
         self.count("power cut");
         self.tell(format_args!("the power is cut"));
+        self.lose_unsynced(cut);
+    }
+
+    /// The machines that hold the bytes lose their power; those of the processes are others, and go on.
+    pub(super) fn nodes_power_cut(&mut self, cut: Cut) {
+        self.count("power cut of the nodes");
+        self.tell(format_args!("the nodes lose their power"));
+        self.files.iter_mut().for_each(File::break_pipeline);
+        self.lose_unsynced(cut);
+    }
+
+    fn lose_unsynced(&mut self, cut: Cut) {
         if self.shape == Shape::Objects {
             return;
         }

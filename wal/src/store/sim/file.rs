@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::Random;
 use super::cut::Fate;
+use super::lease::Lease;
 
 /// What a disk writes whole or not at all.
 pub const SECTOR: usize = 512;
@@ -29,6 +30,8 @@ pub(super) struct File {
     pub(super) failures: u64,
     /// Sectors that the disk cannot read.
     unreadable: BTreeSet<usize>,
+    /// Under which it is being written, on a medium of leases; none once it is closed.
+    pub(super) lease: Option<Lease>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +86,7 @@ impl File {
 
     /// The part of `range` that there is, or none if the disk cannot read it.
     pub(super) fn read(&self, range: Range<u64>) -> Option<&[u8]> {
-        let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.cache.len());
+        let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.readable());
         let range = within(range.start)..within(range.end.max(range.start));
         let bad = !self.unreadable.is_empty() && self.unreadable.range(sectors(&range)).next().is_some();
         (!bad).then(|| &self.cache[range])

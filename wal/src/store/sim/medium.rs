@@ -42,13 +42,14 @@ impl Store for Process {
         match self.shape() {
             Shape::Growing => "sim:disk".into(),
             Shape::Objects => "sim:bucket".into(),
+            Shape::Leases => "sim:leases".into(),
         }
     }
 
     fn survives(&self) -> Survives {
         match self.shape() {
             Shape::Growing => Survives::Power,
-            Shape::Objects => Survives::Machine,
+            Shape::Objects | Shape::Leases => Survives::Machine,
         }
     }
 
@@ -58,7 +59,7 @@ impl Store for Process {
         }
         match self.shape() {
             Shape::Growing => self.publish(name, &bytes, bytes.len(), false).map(|_| ()),
-            Shape::Objects => self.put_object(name, &bytes),
+            Shape::Objects | Shape::Leases => self.put_object(name, &bytes),
         }
     }
 
@@ -66,14 +67,14 @@ impl Store for Process {
         self.read_file(name, range, |device| {
             let found = device.names.find(name.as_str());
             found.ok_or_else(|| {
-                let folder = self.shape == Shape::Growing && device.names.is_folder(name.as_str());
+                let folder = self.shape != Shape::Objects && device.names.is_folder(name.as_str());
                 if folder || name == &Name::ROOT { no_file(name) } else { not_there(name) }
             })
         })
     }
 
     fn open(&self, name: &Name) -> Result<Option<Arc<dyn Object>>> {
-        if self.shape == Shape::Objects {
+        if self.shape != Shape::Growing {
             return Ok(None);
         }
         // No operation of its own: what can go wrong with it goes wrong with the first read, and others may come
@@ -98,11 +99,11 @@ impl Store for Process {
     }
 
     fn fetch(&self, name: &Name, range: Range<u64>) -> Option<Fetch> {
-        (self.shape() == Shape::Objects).then(|| self.fetch_object(name, range))
+        (self.shape() != Shape::Growing).then(|| self.fetch_object(name, range))
     }
 
     fn remove(&self, name: &Name) -> Result<()> {
-        if self.shape() == Shape::Objects {
+        if self.shape() != Shape::Growing {
             return self.remove_object(name);
         }
         let (mut device, fault) = self.enter(Op::Remove, name.as_str(), format_args!(""))?;
@@ -127,7 +128,7 @@ impl Store for Process {
     }
 
     fn append(&self) -> Option<&dyn Append> {
-        (self.shape() == Shape::Growing).then_some(self)
+        (self.shape() != Shape::Objects).then_some(self)
     }
 }
 
@@ -231,6 +232,7 @@ impl Iterator for Listing<'_> {
                 return Some(Err(error));
             }
         };
+        let salt = if device.shape == Shape::Leases { device.random.draw() } else { 0 };
         let (names, gone) = match fault {
             None => (None, Vec::new()),
             Some(Fault::Lagging | Fault::Stale) => {
@@ -245,7 +247,7 @@ impl Iterator for Listing<'_> {
         };
         let len = |file: usize| {
             let known = gone.iter().find(|(gone, _)| *gone == file).map(|(_, len)| *len);
-            known.unwrap_or(device.files[file].len() as u64)
+            known.unwrap_or_else(|| device.files[file].listed_len(salt) as u64)
         };
         let names = names.as_ref().unwrap_or(&device.names);
         let page = names.page(folder, &mut self.from, device.page, len);

@@ -39,6 +39,22 @@
 //! 4. A read that is begun ahead happens at any moment between its beginning and the end of the wait for it.
 //! 5. Of many names removed at once each goes by itself, in any order.
 //!
+//! # What is assumed of a medium of leases ([`Sim::leases`])
+//!
+//! What [`Leases`](crate::store::Leases) says, with all the freedom that it leaves, and:
+//!
+//! 1. Every change of a name is atomic, durable at once and seen by all. A put, a new file's name, a removal and a
+//!    [`keep`](crate::store::Leases::keep) are requests that may be lost, late or unanswered, as in a bucket; listings are
+//!    never late.
+//! 2. A file's bytes lie on machines of their own. They keep what was synced. What was written behind that outlives
+//!    every process, but of a loss of their power ([`Sim::power_cut`], [`Sim::nodes_power_cut`]) only in part, by
+//!    sectors, also in a file that was closed since.
+//! 3. A writer whose call has failed gets no further with that file.
+//! 4. Of an open file readers see what is synced as far as it fills blocks; listings show any length from there to what
+//!    was written.
+//! 5. Ending a lease is two steps, between which anything may happen; the file then ends anywhere from what was synced
+//!    to what was written. A step that fails may have been done.
+//!
 //! # Counting
 //!
 //! Every step of the device is an [`Op`], numbered over all processes from 1; [`When`] says which of them a [`Fault`]
@@ -52,6 +68,8 @@ mod cut;
 mod device;
 mod file;
 mod growing;
+mod lease;
+mod leased;
 mod medium;
 mod names;
 mod plan;
@@ -87,6 +105,7 @@ const FILE_BYTES_MAX: usize = 1 << 30;
 enum Shape {
     Growing,
     Objects,
+    Leases,
 }
 
 /// A simulated medium. Clones are the same one.
@@ -112,6 +131,11 @@ impl Sim {
     /// A bucket, whose objects are put whole.
     pub fn objects(seed: u64) -> Self {
         Sim { device: Arc::new(Mutex::new(Device::new(Shape::Objects, seed))) }
+    }
+
+    /// A file system of many machines, whose files grow under leases.
+    pub fn leases(seed: u64) -> Self {
+        Sim { device: Arc::new(Mutex::new(Device::new(Shape::Leases, seed))) }
     }
 
     /// The medium as it is now, with a future of its own: same bytes, same unsynced changes, same requests under way,
@@ -162,6 +186,17 @@ impl Sim {
     /// As [`power_cut`](Self::power_cut), but the test says how.
     pub fn power_cut_as(&self, cut: Cut) {
         self.touch(|device| device.power_cut(cut));
+    }
+
+    /// The machines that hold a medium of leases lose their power, and its processes live on: what was not synced is lost or
+    /// not, and no open file can be written any more.
+    pub fn nodes_power_cut(&self, cut: Cut) {
+        self.device.lock().nodes_power_cut(cut);
+    }
+
+    /// The server ends every lease by itself, as it does when it has not heard from a writer for long.
+    pub fn expire_leases(&self) {
+        self.device.lock().expire_leases();
     }
 
     /// Every process is killed. The cache stays; by seed the clean part of it is dropped, whole or here and there.
@@ -288,7 +323,7 @@ impl Sim {
         let mut device = self.device.lock();
         let file = match device.shape {
             Shape::Growing => File::synced(bytes.to_vec()),
-            Shape::Objects => File::object(bytes),
+            Shape::Objects | Shape::Leases => File::object(bytes),
         };
         match device.names.find(name) {
             Some(at) => device.files[at] = file,

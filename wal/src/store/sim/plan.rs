@@ -8,7 +8,8 @@ use super::{Process, Random, Shape};
 ///
 /// A call of the store is one operation or several. On a growing device `put` and `create` are `Create`, `Sync`,
 /// `Link`, `SyncNames`; `set_aside` is `Rename`, `SyncNames`; `trim` is `Trim`, `Sync`; a listing is a `List` for
-/// every page.
+/// every page. On a medium of leases `own` is an `Own` for each list and two `Recover` for each open file; `put` is `Put`,
+/// and `create` is `Create`, `Sync`, `Link`; `is_open` is a `Read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Op {
     /// Takes the place's lock.
@@ -44,11 +45,15 @@ pub enum Op {
     List,
     /// Removes a name.
     Remove,
+    /// Ends a file's lease: once to stop its writer, once to close it.
+    Recover,
+    /// Puts a durable copy in the place of a closed file.
+    Keep,
 }
 
 impl Op {
     /// All of them.
-    pub const ALL: [Op; 16] = [
+    pub const ALL: [Op; 18] = [
         Op::Own,
         Op::Check,
         Op::Create,
@@ -65,6 +70,8 @@ impl Op {
         Op::Read,
         Op::List,
         Op::Remove,
+        Op::Recover,
+        Op::Keep,
     ];
 
     fn name(self) -> &'static str {
@@ -85,6 +92,8 @@ impl Op {
             Op::Read => "read",
             Op::List => "list",
             Op::Remove => "remove",
+            Op::Recover => "recover",
+            Op::Keep => "keep",
         }
     }
 }
@@ -111,7 +120,8 @@ pub enum Fault {
     Lie,
     /// A `Read` answers with one bit flipped; the medium is as it was.
     Rot,
-    /// A `Put` or `Remove` of an object happens, and the answer is `Unknown`.
+    /// A `Put` or `Remove` of an object happens, and the answer is `Unknown`. Where there are leases this and the next three
+    /// befall a `Link` and a `Keep` too.
     AnswerLost,
     /// A `Put` or `Remove` of an object does not happen, and the answer is `Unknown`.
     RequestLost,
@@ -165,14 +175,16 @@ impl Fault {
             Fault::Partly => matches!(op, Op::Write | Op::Sync),
             Fault::Full => {
                 let growing = matches!(op, Op::Create | Op::Link | Op::Rename | Op::Write | Op::Sync);
-                growing || matches!(op, Op::Reserve | Op::Put)
+                growing || matches!(op, Op::Reserve | Op::Put | Op::Keep)
             }
-            Fault::Lie => matches!(op, Op::Sync | Op::SyncNames),
+            Fault::Lie => shape == Shape::Growing && matches!(op, Op::Sync | Op::SyncNames),
             Fault::Rot => op == Op::Read,
             Fault::AnswerLost | Fault::RequestLost | Fault::Late | Fault::Held => {
-                shape == Shape::Objects && matches!(op, Op::Put | Op::Remove)
+                let renames = shape == Shape::Leases && matches!(op, Op::Link | Op::Keep);
+                renames || (shape != Shape::Growing && matches!(op, Op::Put | Op::Remove))
             }
-            Fault::ExistsOwn | Fault::ExistsNothing => op == Op::Put,
+            Fault::ExistsOwn => op == Op::Put,
+            Fault::ExistsNothing => shape == Shape::Objects && op == Op::Put,
             Fault::Throttled => shape == Shape::Objects,
             Fault::Lagging | Fault::Stale => shape == Shape::Objects && op == Op::List,
         }

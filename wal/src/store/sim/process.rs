@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::baton;
+use super::bucket::Request;
 use super::device::{Device, Life};
 use super::plan::{Fault, Op, When};
 use super::{Shape, Sim};
@@ -98,14 +99,13 @@ impl Process {
         self.befall(op, name, detail)
     }
 
-    /// As [`enter`](Self::enter), for a request of a bucket: `bytes` are to be put, or the name is to be removed. Once it
-    /// has left, it may arrive although its sender is dead.
+    /// As [`enter`](Self::enter), for a request of a bucket, or of a medium of leases. Once it has left, it may arrive although its sender is dead.
     pub(super) fn enter_request(
         &self,
         op: Op,
         name: &str,
         detail: fmt::Arguments<'_>,
-        bytes: Option<&[u8]>,
+        what: &Request,
     ) -> Result<(MutexGuard<'_, Device>, Option<Fault>)> {
         self.visits(op, name);
         let leaves = self.device.lock().alive(self.id).is_ok();
@@ -113,7 +113,7 @@ impl Process {
         let mut device = self.device.lock();
         if let (true, Err(dead)) = (leaves, device.alive(self.id)) {
             device.count(format!("{op}: outlived its sender"));
-            device.outlive(name, bytes);
+            device.outlive(name, what.clone());
             return Err(dead);
         }
         drop(device);
@@ -150,7 +150,12 @@ impl Process {
             Some(Fault::Crash) => {
                 device.kill(self.id, "the machine is down");
                 // A request that had left may still arrive.
-                if self.shape == Shape::Growing || !matches!(op, Op::Put | Op::Remove) {
+                let request = match self.shape {
+                    Shape::Growing => false,
+                    Shape::Objects => matches!(op, Op::Put | Op::Remove),
+                    Shape::Leases => matches!(op, Op::Put | Op::Remove | Op::Link | Op::Keep),
+                };
+                if !request {
                     let id = self.id;
                     return Err(Error::new(Kind::Unavailable, format!("the machine is down: process={id}")));
                 }

@@ -1,5 +1,5 @@
 //! The rules of the protocol and the promises of the log, by name, on simulated media of both shapes. The rules that
-//! speak of checkpoints, the journal and HDFS are proven elsewhere.
+//! speak of checkpoints and the journal are proven elsewhere.
 
 mod answers;
 mod clock;
@@ -8,6 +8,7 @@ mod full;
 mod handles;
 mod judging;
 mod kept;
+mod leases;
 mod loss;
 mod placing;
 mod readers;
@@ -71,6 +72,11 @@ impl Place {
 
     pub(crate) fn bucket() -> Self {
         Place::on(Sim::objects(7))
+    }
+
+    /// Files that grow under leases, as on HDFS.
+    pub(crate) fn leases(seed: u64) -> Self {
+        Place::on(Sim::leases(seed))
     }
 
     /// One of each shape.

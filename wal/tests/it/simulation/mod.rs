@@ -274,6 +274,16 @@ fn every_promise_holds_while_lanes_bring_groups_to_a_bucket_at_once() {
     each_seed_of(150, |seed, tally| overlap::run(false, seed, tally), &met);
 }
 
+#[test]
+fn every_promise_holds_under_leases_in_long_lives_full_of_accidents() {
+    each_seed(random::run_under_leases, &[]);
+}
+
+#[test]
+fn every_promise_holds_under_leases_among_writers_that_take_turns() {
+    each_seed(writers::run_under_leases, &[]);
+}
+
 fn every_order(growing: bool, met: &[&str]) {
     keep_quiet_about_planned_panics();
     let (tally, began) = (Tally::default(), std::time::Instant::now());

@@ -7,15 +7,24 @@ use headwater_wal::store::sim::{Cut, Fault, Op, Process, Random, When};
 use headwater_wal::{Compression, Durability, Follow, Kind, Options, Position, Reader, Time};
 
 use super::tally::Tally;
-use super::world::{End, World, replayable, small};
+use super::world::{End, Medium, World, replayable, small};
 use super::writer::Writer;
 
-/// Runs the life of this seed.
+/// Runs the life of this seed, on a disk or in a bucket.
 pub(crate) fn run(seed: u64, tally: &Tally) {
     let mut random = Random::new(seed);
     let growing = random.below(3) > 0;
+    run_on(growing.into(), random, seed, tally);
+}
+
+/// Runs the life of this seed under leases.
+pub(crate) fn run_under_leases(seed: u64, tally: &Tally) {
+    run_on(Medium::Leases, Random::new(seed), seed, tally);
+}
+
+fn run_on(medium: Medium, mut random: Random, seed: u64, tally: &Tally) {
     let durability = if random.one_in(3) { Durability::Process } else { Durability::Power };
-    let world = World::new(growing, seed, options(&mut random, durability), durability, tally);
+    let world = World::new(medium, seed, options(&mut random, durability), durability, tally);
     world.sim.keep_history();
     world.sim.set_page(1 + random.below(5) as usize);
     replayable(&format!("HEADWATER_SEED={seed}"), &world, || Lives::new(world.share(), random).live());
@@ -158,9 +167,22 @@ impl Lives {
         if self.random.one_in(5) {
             self.follow();
         }
+        self.trouble_the_leases();
         if !self.world.sim.late().is_empty() && self.random.one_in(5) {
             let late = self.world.sim.late();
             self.world.sim.land(&late[self.random.below(late.len() as u64) as usize]);
+        }
+    }
+
+    /// The server ends leases by itself, or the machines that hold the bytes lose their power.
+    fn trouble_the_leases(&mut self) {
+        if self.world.medium != Medium::Leases {
+            return;
+        }
+        match self.random.below(80) {
+            0 => self.world.sim.expire_leases(),
+            1 => self.world.sim.nodes_power_cut(Cut::Seeded),
+            _ => {}
         }
     }
 
@@ -232,7 +254,22 @@ impl Lives {
             Fault::Throttled,
             Fault::Lagging,
         ];
-        let faults = if self.world.growing { &disk[..] } else { &bucket[..] };
+        let leases = [
+            Fault::Error,
+            Fault::Error,
+            Fault::Partly,
+            Fault::Full,
+            Fault::AnswerLost,
+            Fault::RequestLost,
+            Fault::Late,
+            Fault::Held,
+            Fault::ExistsOwn,
+        ];
+        let faults = match self.world.medium {
+            Medium::Disk => &disk[..],
+            Medium::Bucket => &bucket[..],
+            Medium::Leases => &leases[..],
+        };
         let fault = faults[self.random.below(faults.len() as u64) as usize];
         let mut when = match self.random.below(6) {
             0 => When::from(1 + self.random.below(soon)),
@@ -242,6 +279,7 @@ impl Lives {
         when = match self.random.below(4) {
             0 => when,
             1 => when.of(Op::ALL[self.random.below(Op::ALL.len() as u64) as usize]),
+            2 if self.world.medium == Medium::Leases => when.of(Op::Link).of(Op::Recover).of(Op::Keep),
             _ => when.of(Op::Put).of(Op::Write).of(Op::Sync).of(Op::Remove),
         };
         self.world.sim.plan(when.by(process), fault);

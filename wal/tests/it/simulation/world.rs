@@ -19,7 +19,7 @@ use super::tally::Tally;
 use super::writer::Writer;
 
 /// The operations that change a medium or take it over.
-const CHANGES: [Op; 14] = [
+const CHANGES: [Op; 16] = [
     Op::Own,
     Op::Check,
     Op::Create,
@@ -34,6 +34,8 @@ const CHANGES: [Op; 14] = [
     Op::Release,
     Op::Put,
     Op::Remove,
+    Op::Recover,
+    Op::Keep,
 ];
 
 /// How lives end.
@@ -47,7 +49,26 @@ pub(crate) enum End {
     KillAndForget,
 }
 
+/// The media there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// Files grow, under a lock.
+    Disk,
+    /// Objects are put whole.
+    Bucket,
+    /// Files grow, under leases.
+    Leases,
+}
+
+impl From<bool> for Medium {
+    fn from(growing: bool) -> Self {
+        if growing { Medium::Disk } else { Medium::Bucket }
+    }
+}
+
 /// A medium and its log.
+///
+/// `growing`: files grow, and the place is locked.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) sim: Sim,
@@ -55,6 +76,7 @@ pub(crate) struct World {
     pub(crate) model: Arc<Mutex<Model>>,
     pub(crate) clock: Arc<SimClock>,
     pub(crate) tally: Tally,
+    pub(crate) medium: Medium,
     pub(crate) growing: bool,
     rotten_reads: Arc<AtomicBool>,
     stale_listings: Arc<AtomicBool>,
@@ -77,20 +99,26 @@ pub(crate) fn small(durability: Durability) -> Options {
 
 impl World {
     pub(crate) fn new(
-        growing: bool,
+        medium: impl Into<Medium>,
         seed: u64,
         options: Options,
         durability: Durability,
         tally: &Tally,
     ) -> Self {
-        let sim = if growing { Sim::growing(seed) } else { Sim::objects(seed) };
+        let medium = medium.into();
+        let sim = match medium {
+            Medium::Disk => Sim::growing(seed),
+            Medium::Bucket => Sim::objects(seed),
+            Medium::Leases => Sim::leases(seed),
+        };
         World {
             sim,
             options,
             model: Arc::new(Mutex::new(Model::new(durability))),
             clock: Arc::new(SimClock::new(seed)),
             tally: tally.clone(),
-            growing,
+            medium,
+            growing: medium == Medium::Disk,
             rotten_reads: Arc::default(),
             stale_listings: Arc::default(),
             seed,
@@ -106,6 +134,7 @@ impl World {
             model: Arc::new(Mutex::new(self.model.lock().clone())),
             clock: Arc::new(clock),
             tally: self.tally.clone(),
+            medium: self.medium,
             growing: self.growing,
             rotten_reads: Arc::default(),
             stale_listings: Arc::default(),
@@ -121,6 +150,7 @@ impl World {
             model: self.model.clone(),
             clock: self.clock.clone(),
             tally: self.tally.clone(),
+            medium: self.medium,
             growing: self.growing,
             rotten_reads: self.rotten_reads.clone(),
             stale_listings: self.stale_listings.clone(),
@@ -134,7 +164,7 @@ impl World {
         match how {
             End::Power(cut) => {
                 self.sim.power_cut_as(cut);
-                if process_log && self.growing {
+                if process_log && self.medium != Medium::Bucket {
                     self.model.lock().shake();
                 }
             }
@@ -224,7 +254,10 @@ impl World {
     /// A look that rests on a summary finds what one finds that reads everything; on a device that does its duty.
     fn summaries_change_nothing(&self) {
         // Each takes as long as a recovery: one in four does.
-        if self.growing || !self.sim.late().is_empty() || !self.sim.operations().is_multiple_of(4) {
+        if self.medium != Medium::Bucket
+            || !self.sim.late().is_empty()
+            || !self.sim.operations().is_multiple_of(4)
+        {
             return;
         }
         let bare = self.sim.fork(self.seed);

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::random::{Lives, options};
 use super::tally::Tally;
-use super::world::{World, replayable};
+use super::world::{Medium, World, replayable};
 use super::writer::{Lane, Writer};
 
 /// Runs the life of this seed, on any medium, one group of each writer at a time.
@@ -18,23 +18,30 @@ pub(crate) fn run(seed: u64, tally: &Tally) {
     let mut random = Random::new(seed);
     let growing = random.one_in(3);
     let durability = if random.one_in(4) { Durability::Process } else { Durability::Power };
-    live(growing, durability, 0, seed, random, tally);
+    live(growing.into(), durability, 0, seed, random, tally);
+}
+
+/// Runs the life of this seed under leases.
+pub(crate) fn run_under_leases(seed: u64, tally: &Tally) {
+    let mut random = Random::new(seed);
+    let durability = if random.one_in(4) { Durability::Process } else { Durability::Power };
+    live(Medium::Leases, durability, 0, seed, random, tally);
 }
 
 /// Runs the life of this seed in a bucket, with lanes beside each writer.
 pub(crate) fn run_with_lanes(seed: u64, tally: &Tally) {
     let mut random = Random::new(seed);
     let lanes = 1 + random.below(2);
-    live(false, Durability::Power, lanes, seed, random, tally);
+    live(Medium::Bucket, Durability::Power, lanes, seed, random, tally);
 }
 
-fn live(growing: bool, durability: Durability, lanes: u64, seed: u64, mut random: Random, tally: &Tally) {
+fn live(medium: Medium, durability: Durability, lanes: u64, seed: u64, mut random: Random, tally: &Tally) {
     let mut options = options(&mut random, durability);
     if lanes > 0 {
         options =
             options.group_bytes_max([1, 300, 600][random.below(3) as usize]).in_flight_bytes_max(64 << 10);
     }
-    let world = World::new(growing, seed, options, durability, tally);
+    let world = World::new(medium, seed, options, durability, tally);
     world.sim.keep_history();
     replayable(&format!("lanes {lanes} HEADWATER_SEED={seed}"), &world, || {
         if random.coin() {
@@ -83,7 +90,11 @@ fn plan_faults(world: &World, random: &mut Random) {
             Fault::Throttled,
         ];
         let fault = faults[random.below(8) as usize];
-        world.sim.plan(When::one_in(20 + random.below(30)).of(Op::Put).of(Op::Remove), fault);
+        let mut when = When::one_in(20 + random.below(30)).of(Op::Put).of(Op::Remove);
+        if world.medium == Medium::Leases {
+            when = when.of(Op::Link).of(Op::Keep).of(Op::Recover).of(Op::Write).of(Op::Sync).of(Op::Trim);
+        }
+        world.sim.plan(when, fault);
     }
     if random.coin() {
         let fault = [Fault::Lagging, Fault::Stale][random.below(2) as usize];
