@@ -67,48 +67,21 @@ impl Args {
             with: Vec::new(),
             seed: 1,
         };
-        let mut only = Vec::new();
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--help" | "-h" => return Ok(None),
-                "--small" => {
-                    (args.rounds, args.seconds) = (1, 0.05);
-                    (args.receivers, args.blocks) = (vec![2], vec![1 << 10, 64 << 10]);
-                    (args.open, args.rate) = (vec![(64 << 10, 2)], Some(200.0));
-                    continue;
+                "--small" => args.shrink(),
+                _ => {
+                    let value = words.next().ok_or_else(|| format!("{word} needs a value\n{USAGE}"))?;
+                    args.set(word, value)
+                        .ok_or_else(|| format!("not understood: {word} {value}\n{USAGE}"))?;
                 }
-                _ => {}
             }
-            let value = words.next().ok_or_else(|| format!("{word} needs a value\n{USAGE}"))?;
-            let understood = match word.as_str() {
-                "--rounds" => value.parse().map(|rounds| args.rounds = rounds).ok(),
-                "--seconds" => value.parse().map(|seconds| args.seconds = seconds).ok(),
-                "--receivers" => list(value, count).map(|receivers| args.receivers = receivers),
-                "--blocks" => list(value, size).map(|blocks| args.blocks = blocks),
-                "--outstanding" => {
-                    list(value, |word| if word == "full" { Some(None) } else { count(word).map(Some) })
-                        .map(|outstanding| args.outstanding = outstanding)
-                }
-                "--open" if value == "none" => Some(args.open.clear()),
-                "--open" => list(value, |word| {
-                    let (block, receivers) = word.split_once(':')?;
-                    Some((size(block)?, count(receivers)?))
-                })
-                .map(|open| args.open = open),
-                "--parts" => list(value, |word| word.parse().ok()).map(|parts| args.parts = parts),
-                "--rate" => value.parse().map(|rate| args.rate = Some(rate)).ok(),
-                "--only" => list(value, super::system::named).map(|systems| only = systems),
-                "--object" => Some(args.object = Some(value.clone())),
-                "--dir" => Some(args.dir = value.into()),
-                "--out" => Some(args.out = value.into()),
-                "--with" => Some(args.with.push(value.into())),
-                "--seed" => value.parse().map(|seed| args.seed = seed).ok(),
-                _ => None,
-            };
-            understood.ok_or_else(|| format!("not understood: {word} {value}\n{USAGE}"))?;
         }
-        args.systems = if only.is_empty() { SYSTEMS.iter().collect() } else { only };
+        if args.systems.is_empty() {
+            args.systems = SYSTEMS.iter().collect();
+        }
         if args.object.is_none() {
             args.systems.retain(|system| !system.is_object());
         }
@@ -116,6 +89,41 @@ impl Args {
         let sane = args.seconds > 0.0 && args.seconds < 3600.0 && rates && !args.systems.is_empty();
         sane.then_some(Some(args))
             .ok_or_else(|| format!("seconds, parts and rates are above 0\n{USAGE}").into())
+    }
+
+    /// So small that a test can run it.
+    fn shrink(&mut self) {
+        (self.rounds, self.seconds) = (1, 0.05);
+        (self.receivers, self.blocks) = (vec![2], vec![1 << 10, 64 << 10]);
+        (self.open, self.rate) = (vec![(64 << 10, 2)], Some(200.0));
+    }
+
+    /// Takes one option; none if there is no such option, or it has no such value.
+    fn set(&mut self, word: &str, value: &str) -> Option<()> {
+        let outstanding = |word: &str| if word == "full" { Some(None) } else { count(word).map(Some) };
+        let open = |word: &str| {
+            let (block, receivers) = word.split_once(':')?;
+            Some((size(block)?, count(receivers)?))
+        };
+        match word {
+            "--rounds" => self.rounds = value.parse().ok()?,
+            "--seconds" => self.seconds = value.parse().ok()?,
+            "--receivers" => self.receivers = list(value, count)?,
+            "--blocks" => self.blocks = list(value, size)?,
+            "--outstanding" => self.outstanding = list(value, outstanding)?,
+            "--open" if value == "none" => self.open.clear(),
+            "--open" => self.open = list(value, open)?,
+            "--parts" => self.parts = list(value, |word| word.parse().ok())?,
+            "--rate" => self.rate = Some(value.parse().ok()?),
+            "--only" => self.systems = list(value, super::system::named)?,
+            "--object" => self.object = Some(value.into()),
+            "--dir" => self.dir = value.into(),
+            "--out" => self.out = value.into(),
+            "--with" => self.with.push(value.into()),
+            "--seed" => self.seed = value.parse().ok()?,
+            _ => return None,
+        }
+        Some(())
     }
 
     /// How many blocks of a receiver may be on their way: 8 MiB of them, if it is not said.

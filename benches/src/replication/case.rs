@@ -82,8 +82,7 @@ pub(super) fn child(job: &str) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let job: Job = serde_json::from_str(job)?;
     let system = named(&job.system).ok_or_else(|| format!("no system system={}", job.system))?;
-    let memory_bytes = (job.receivers as usize + 1) * 4 * KEPT_BYTES;
-    let peers = (1..system.copies).map(|_| Process::begin(memory_bytes)).collect::<Result<Vec<_>>>()?;
+    let peers = (1..system.copies).map(|_| Process::begin(memory_bytes(&job))).collect::<Result<Vec<_>>>()?;
     let stores = job.stores(system)?;
     let line = measure(&job, system, peers, &stores);
     if system.is_object() {
@@ -93,14 +92,21 @@ pub(super) fn child(job: &str) -> Result<()> {
     Ok(())
 }
 
+/// More than is ever kept, and on its way.
+fn memory_bytes(job: &Job) -> usize {
+    (job.receivers as usize + 1) * 4 * KEPT_BYTES
+}
+
 fn measure(job: &Job, system: &System, mut peers: Vec<Process>, stores: &[Arc<dyn Store>]) -> Result<Line> {
     let addresses: Vec<SocketAddr> = peers.iter().map(Process::address).collect();
-    let memory = Memory::new((job.receivers as usize + 1) * 4 * KEPT_BYTES);
-    let kept = Some(KEPT_BYTES as u64 / job.block_bytes);
+    let media = Media {
+        memory: Memory::new(memory_bytes(job)),
+        peers: &addresses,
+        stores,
+        kept: Some(KEPT_BYTES as u64 / job.block_bytes),
+    };
     let told: Vec<Arc<Told>> = (0..job.receivers).map(|_| Arc::new(Told::new(Counts::None))).collect();
-    let ways = (0..).zip(&told).map(|(number, told)| {
-        job.way(system, number, memory.clone(), &addresses, stores, kept, told.clone())
-    });
+    let ways = (0..).zip(&told).map(|(number, told)| job.way(system, number, &media, told.clone()));
     let ways = ways.collect::<Result<Vec<_>>>()?;
     let used = |peers: &mut [Process]| {
         peers.iter_mut().try_fold(Usage::now(), |sum, peer| Ok::<_, super::Error>(sum + peer.usage()?))
@@ -149,6 +155,16 @@ fn measure(job: &Job, system: &System, mut peers: Vec<Process>, stores: &[Arc<dy
     })
 }
 
+/// What the receivers of a case share.
+pub(super) struct Media<'a> {
+    pub(super) memory: Arc<Memory>,
+    pub(super) peers: &'a [SocketAddr],
+    /// A log's for each receiver.
+    pub(super) stores: &'a [Arc<dyn Store>],
+    /// How many blocks of a receiver are kept in memory; all, if there is no number.
+    pub(super) kept: Option<u64>,
+}
+
 impl Job {
     pub(super) fn stores(&self, system: &System) -> Result<Vec<Arc<dyn Store>>> {
         match (system.log, &self.object) {
@@ -160,21 +176,17 @@ impl Job {
     }
 
     /// The way of one receiver.
-    #[expect(clippy::too_many_arguments, reason = "each is made once for a case")]
     pub(super) fn way(
         &self,
         system: &System,
         number: u64,
-        memory: Arc<Memory>,
-        peers: &[SocketAddr],
-        stores: &[Arc<dyn Store>],
-        kept: Option<u64>,
+        media: &Media,
         hears: Arc<dyn Hears>,
     ) -> Result<Box<dyn Way>> {
-        let copies = |hears| Copies::begin(number, memory, peers, kept, hears);
+        let copies = |hears| Copies::begin(number, media.memory.clone(), media.peers, media.kept, hears);
         let log = |at, hears| {
             let durability = if let At::Disk(durability) = at { durability } else { Durability::Power };
-            let store = stores.get(number as usize).ok_or("a receiver without a log")?.clone();
+            let store = media.stores.get(number as usize).ok_or("a receiver without a log")?.clone();
             Logged::begin(number, store, durability, self.block_bytes, hears)
         };
         Ok(match (system.copies, system.log) {

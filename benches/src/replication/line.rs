@@ -61,7 +61,7 @@ pub struct Line {
     pub lost: Lost,
 }
 
-/// [`VERSION`] and no other.
+/// The version of the lines that this program knows, and no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Version;

@@ -15,7 +15,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
 use super::Result;
-use super::case::Job;
+use super::case::{Job, Media};
 use super::line::Load;
 use super::peer::Process;
 use super::place;
@@ -104,7 +104,8 @@ pub(super) fn victim(victim: &str) -> Result<()> {
     let says = Arc::new(Says(Mutex::new(0)));
     let stores = victim.job.stores(system)?;
     let memory = Memory::new(MEMORY_BYTES);
-    let mut way = victim.job.way(system, 0, memory, &victim.peers, &stores, None, says.clone())?;
+    let media = Media { memory, peers: &victim.peers, stores: &stores, kept: None };
+    let mut way = victim.job.way(system, 0, &media, says.clone())?;
     let block = vec![0x5A; BLOCK_BYTES as usize];
     for number in 0..BLOCKS {
         // About as many on their way as a receiver has.

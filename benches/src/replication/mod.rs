@@ -2,9 +2,9 @@
 //! what it costs, and what each loses. `replication --help` says how to run it.
 //!
 //! A **case** is one system with so many receivers, blocks of one length and one load. It runs in a process of its own
-//! ([`case`]), which starts the processes that keep copies ([`peer`]); each receiver hands blocks to its [`way`] and is
-//! told when they are acknowledged ([`told`]). Rounds are interleaved ([`rounds`]). What a system loses is counted by
-//! killing processes ([`losing`]). Every case prints a [`line`], of which [`report`] makes tables and [`plot`] plots.
+//! (`case`), which starts the processes that keep copies (`peer`); each receiver hands blocks to its `way` and is told when
+//! they are acknowledged (`told`). Rounds are interleaved (`rounds`). What a system loses is counted by killing processes
+//! (`losing`). Every case prints a [`line::Line`], of which `report` makes tables and `plot` plots.
 
 mod args;
 mod case;

@@ -44,8 +44,11 @@ pub(super) struct Copies {
     /// So many are kept at least; none are forgotten if there is no number.
     kept: Option<u64>,
     /// Waits for tickets, as the thread of a receiver does that acknowledges its source.
-    waits: Option<(Sender<(u64, Ticket)>, JoinHandle<()>)>,
+    waits: Option<Waits>,
 }
+
+/// A thread, and what it waits for next.
+type Waits = (Sender<(u64, Ticket)>, JoinHandle<()>);
 
 impl Copies {
     pub(super) fn begin(
@@ -218,5 +221,31 @@ impl Hears for Half {
 
     fn failed(&self, why: String) {
         self.hears.failed(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Last(Mutex<u64>);
+
+    impl Hears for Last {
+        fn acknowledged(&self, below: u64) {
+            *self.0.lock().unwrap() = below;
+        }
+        fn failed(&self, _: String) {}
+    }
+
+    #[test]
+    fn of_two_ways_a_block_is_acknowledged_when_both_have_it() {
+        let last = Arc::new(Last(Mutex::new(0)));
+        let hears: Arc<dyn Hears> = last.clone();
+        let [one, other] = joined(&hears);
+        let said = |way: &Arc<dyn Hears>, below| {
+            way.acknowledged(below);
+            *last.0.lock().unwrap()
+        };
+        assert_eq!([said(&one, 5), said(&other, 3), said(&one, 6), said(&other, 9)], [0, 3, 3, 6]);
     }
 }

@@ -3,7 +3,7 @@
 use super::super::line::Load;
 use super::super::report::size;
 use super::super::summary::Table;
-use super::colour;
+use super::Legend;
 use super::svg::{Anchor, Scale, Svg, apart};
 
 const PANEL: (f64, f64) = (330.0, 300.0);
@@ -20,7 +20,7 @@ const QUANTILES: [Quantile; 3] = [
 ];
 
 /// Of the point that was measured at most rates.
-pub(super) fn plot(tables: &[Table]) -> Option<String> {
+pub(super) fn plot(tables: &[Table], legend: &Legend) -> Option<String> {
     let open = tables.iter().filter(|table| !table.is_closed());
     let mut points: Vec<((u64, u64), Vec<&Table>)> = Vec::new();
     for table in open {
@@ -31,12 +31,8 @@ pub(super) fn plot(tables: &[Table]) -> Option<String> {
         }
     }
     let ((block_bytes, receivers), tables) = points.into_iter().max_by_key(|(_, tables)| tables.len())?;
-    let mut shown: Vec<&str> =
-        tables.iter().flat_map(|table| table.rows.iter().map(|row| row.system)).collect();
-    shown.sort_by_key(|system| super::order(system));
-    shown.dedup();
     let width = LEFT + 3.0 * PANEL.0 + 2.0 * BETWEEN + LABELS;
-    let mut svg = Svg::new(width, TOP + PANEL.1 + 60.0);
+    let mut svg = Svg::new(width, TOP + PANEL.1 + 80.0 + legend.height());
     let of = format!(
         "Blocks of {}, {receivers} receivers. The same rates for all; a stall counts for every block that came due in it.",
         size(block_bytes)
@@ -58,13 +54,13 @@ pub(super) fn plot(tables: &[Table]) -> Option<String> {
         svg.text((left, TOP - 14.0), 14.0, Anchor::Start, "#111111", name);
         axes(&mut svg, left, x, y, number == 0, &tables);
         let mut labels = Vec::new();
-        for system in &shown {
-            let colour = colour(system, &shown);
+        for system in legend.systems() {
+            let colour = legend.colour(system);
             let at = |table: &&Table| Some((x.at(rate(table)), y.at(table.row(system)?.median(of)?)));
             let line: Vec<_> = tables.iter().filter_map(at).collect();
             svg.line(&line, colour, 2.0, false);
             line.iter().for_each(|point| svg.dot(*point, 3.0, colour));
-            labels.extend(line.last().map(|last| (last.1 + 4.0, *system, colour)));
+            labels.extend(line.last().map(|last| (last.1 + 4.0, system, colour)));
         }
         if number + 1 == QUANTILES.len() {
             let mut places: Vec<f64> = labels.iter().map(|label| label.0).collect();
@@ -74,6 +70,7 @@ pub(super) fn plot(tables: &[Table]) -> Option<String> {
             }
         }
     }
+    legend.draw(&mut svg, (LEFT, TOP + PANEL.1 + 90.0), 1.5 * PANEL.0);
     Some(svg.finish())
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::report::size;
 use super::super::summary::Table;
-use super::colour;
+use super::Legend;
 use super::svg::{Anchor, Scale, Svg, apart};
 
 const PANEL: (f64, f64) = (430.0, 250.0);
@@ -11,7 +11,7 @@ const TOP: f64 = 90.0;
 /// Between panels: a title above, labels at the right.
 const GAP: (f64, f64) = (190.0, 70.0);
 
-pub(super) fn plot(tables: &[Table]) -> Option<String> {
+pub(super) fn plot(tables: &[Table], legend: &Legend) -> Option<String> {
     let closed: Vec<&Table> = tables.iter().filter(|table| table.is_closed()).collect();
     let mut blocks: Vec<u64> = closed.iter().map(|table| table.block_bytes).collect();
     blocks.sort_unstable();
@@ -20,7 +20,8 @@ pub(super) fn plot(tables: &[Table]) -> Option<String> {
         return None;
     }
     let rows = blocks.len().div_ceil(2) as f64;
-    let mut svg = Svg::new(LEFT + 2.0 * (PANEL.0 + GAP.0), TOP + rows * (PANEL.1 + GAP.1) + 10.0);
+    let mut svg =
+        Svg::new(LEFT + 2.0 * (PANEL.0 + GAP.0), TOP + rows * (PANEL.1 + GAP.1) + 20.0 + legend.height());
     svg.title(
         "Throughput of received blocks, by what makes them safe",
         &["MB a second of all receivers together, as fast as they are taken; bars from least to greatest of the rounds. Both scales are logarithmic."],
@@ -32,17 +33,21 @@ pub(super) fn plot(tables: &[Table]) -> Option<String> {
         );
         let of: Vec<&Table> =
             closed.iter().filter(|table| table.block_bytes == *block_bytes).copied().collect();
-        panel(&mut svg, at, &format!("blocks of {}", size(*block_bytes)), &of);
+        panel(&mut svg, at, &format!("blocks of {}", size(*block_bytes)), &of, legend);
     }
+    legend.draw(&mut svg, (LEFT, TOP + rows * (PANEL.1 + GAP.1) + 30.0), PANEL.0 + GAP.0);
     Some(svg.finish())
 }
 
-fn panel(svg: &mut Svg, (left, top): (f64, f64), title: &str, tables: &[&Table]) -> Option<()> {
+fn panel(
+    svg: &mut Svg,
+    (left, top): (f64, f64),
+    title: &str,
+    tables: &[&Table],
+    legend: &Legend,
+) -> Option<()> {
     let rate = |line: &super::Line| Some(line.bytes_per_second / 1e6);
-    let mut shown: Vec<&str> =
-        tables.iter().flat_map(|table| table.rows.iter().map(|row| row.system)).collect();
-    shown.sort_by_key(|system| super::order(system));
-    shown.dedup();
+    let shown: Vec<&str> = legend.systems().collect();
     let spreads = |system: &str| {
         let of = |table: &&Table| {
             let row = table.row(system)?;
@@ -71,7 +76,7 @@ fn panel(svg: &mut Svg, (left, top): (f64, f64), title: &str, tables: &[&Table])
     }
     let mut labels = Vec::new();
     for system in &shown {
-        let (points, colour) = (spreads(system), colour(system, &shown));
+        let (points, colour) = (spreads(system), legend.colour(system));
         for (receivers, of) in &points {
             let bar = [(x.at(*receivers), y.at(of.least)), (x.at(*receivers), y.at(of.greatest))];
             svg.line(&bar, colour, 1.0, false);
