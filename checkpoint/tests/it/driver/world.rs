@@ -42,7 +42,12 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, random: &mut Random, tally: &Tally) -> World {
         let growing = random.coin();
-        World::on(|growing, seed| if growing { Sim::growing(seed) } else { Sim::objects(seed) }, growing, random, tally)
+        World::on(
+            |growing, seed| if growing { Sim::growing(seed) } else { Sim::objects(seed) },
+            growing,
+            random,
+            tally,
+        )
     }
 
     /// The driver and its receivers under leases.
