@@ -1,4 +1,5 @@
 import java.io.IOException;
+import java.util.EnumSet;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
 import org.apache.hadoop.fs.FileSystem;
@@ -6,10 +7,15 @@ import org.apache.hadoop.fs.FilterFileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.permission.FsPermission;
 import org.apache.hadoop.hdfs.DistributedFileSystem;
+import org.apache.hadoop.hdfs.client.HdfsDataOutputStream;
+import org.apache.hadoop.hdfs.client.HdfsDataOutputStream.SyncFlag;
 import org.apache.hadoop.util.Progressable;
 
 /** HDFS whose hflush is an hsync: bytes are synced on each DataNode, where an hflush leaves them in its memory. */
 public final class SyncedHdfs extends FilterFileSystem {
+    /** The setting that has the length recorded at the NameNode too, which syncs its own log for that. */
+    static final String LENGTH = "rivals.length";
+
     public SyncedHdfs() {
         super(new DistributedFileSystem());
     }
@@ -17,13 +23,13 @@ public final class SyncedHdfs extends FilterFileSystem {
     @Override
     public FSDataOutputStream create(Path path, FsPermission permission, boolean overwrite, int bufferBytes, short replication,
             long blockBytes, Progressable progress) throws IOException {
-        return new Synced(super.create(path, permission, overwrite, bufferBytes, replication, blockBytes, progress), 0);
+        return synced(super.create(path, permission, overwrite, bufferBytes, replication, blockBytes, progress), 0);
     }
 
     @Override
     public FSDataOutputStream append(Path path, int bufferBytes, Progressable progress) throws IOException {
         FSDataOutputStream stream = super.append(path, bufferBytes, progress);
-        return new Synced(stream, stream.getPos());
+        return synced(stream, stream.getPos());
     }
 
     /** Not HDFS's own, which would go past the create above. */
@@ -32,14 +38,23 @@ public final class SyncedHdfs extends FilterFileSystem {
         return FileSystem.createDataOutputStreamBuilder(this, path);
     }
 
+    private FSDataOutputStream synced(FSDataOutputStream stream, long at) {
+        return new Synced((HdfsDataOutputStream) stream, at, getConf().getBoolean(LENGTH, false));
+    }
+
     private static final class Synced extends FSDataOutputStream {
-        Synced(FSDataOutputStream stream, long at) {
+        private final HdfsDataOutputStream stream;
+        private final EnumSet<SyncFlag> flags;
+
+        Synced(HdfsDataOutputStream stream, long at, boolean length) {
             super(stream, null, at);
+            this.stream = stream;
+            flags = length ? EnumSet.of(SyncFlag.UPDATE_LENGTH) : EnumSet.noneOf(SyncFlag.class);
         }
 
         @Override
         public void hflush() throws IOException {
-            hsync();
+            stream.hsync(flags);
         }
     }
 }

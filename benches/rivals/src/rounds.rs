@@ -16,7 +16,7 @@ use crate::system::{SYSTEMS, System};
 pub(crate) fn run(args: &Args, words: &[String]) -> Result<()> {
     let systems: Vec<&System> = SYSTEMS
         .iter()
-        .filter(|system| args.wants(system.name) && (args.hdfs.is_none() || system.lies_on_hdfs()))
+        .filter(|system| args.wants(system.name) && system.belongs(args.hdfs.is_some()))
         .collect();
     if systems.is_empty() {
         return Err("no system is called that; --list names them".into());

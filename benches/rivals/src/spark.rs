@@ -56,6 +56,8 @@ pub(crate) enum What {
 pub(crate) enum Flush {
     AsItIs,
     Synced,
+    /// On HDFS: with the length recorded at the NameNode.
+    SyncedWithLength,
 }
 
 /// A program on a Java machine, and the connection that it has made.
@@ -83,7 +85,11 @@ impl Spark {
             .arg("-Xmx2g")
             .args(OPENED.map(|package| format!("--add-opens=java.base/{package}=ALL-UNNAMED")));
         command.arg("-cp").arg(format!("{classes}:{}/*", dir.join("jars").display()));
-        let flush = if flush == Flush::Synced { "synced" } else { "asItIs" };
+        let flush = match flush {
+            Flush::AsItIs => "asItIs",
+            Flush::Synced => "synced",
+            Flush::SyncedWithLength => "syncedWithLength",
+        };
         match what {
             What::ReceiverLog => command.args(["ReceiverLog", &port, folder, flush]),
             What::Store { copies } => {

@@ -102,6 +102,13 @@ pub(crate) const SYSTEMS: &[System] = &[
         How::Spark(What::ReceiverLog, Flush::Synced),
     ),
     system(
+        "spark-receiver-log-synced-length",
+        "Spark's receiver log by itself, its flush made a sync that records the length too",
+        Survives::Power,
+        &loss::SPARK_LOG_SYNCED,
+        How::Spark(What::ReceiverLog, Flush::SyncedWithLength),
+    ),
+    system(
         "spark-store-1",
         "Spark's blocking store() in a job, one copy",
         Survives::Nothing,
@@ -168,12 +175,13 @@ impl System {
         matches!(self.how, How::Spark(..))
     }
 
-    /// Whether it can be compared on HDFS.
-    pub(crate) fn lies_on_hdfs(&self) -> bool {
-        matches!(
-            self.how,
-            How::Spark(What::ReceiverLog, _) | How::Ours(Durability::Power, Outstanding::Threads)
-        )
+    /// Whether it is compared where logs lie now: on HDFS or not.
+    pub(crate) fn belongs(&self, on_hdfs: bool) -> bool {
+        match self.how {
+            How::Spark(_, Flush::SyncedWithLength) => on_hdfs,
+            How::Spark(What::ReceiverLog, _) | How::Ours(Durability::Power, Outstanding::Threads) => true,
+            _ => !on_hdfs,
+        }
     }
 
     /// Starts it, with a folder of its own that is not there yet.
