@@ -67,6 +67,13 @@ pub(crate) const OURS_POWER: Losses = [
     HERE,
 ];
 
+pub(crate) const OURS_ON_HDFS: Losses = [
+    (Much::Nothing, "stores/tests: what_a_writer_was_told_that_is_killed_holding_a_lease_is_found"),
+    (Much::Nothing, "stores/tests: what_was_acknowledged_is_found_whatever_is_killed"),
+    (Much::Nothing, "an hsync on each DataNode that has the block: what HDFS promises"),
+    (Much::Everything, "where one DataNode has it"),
+];
+
 /// In the words of a line.
 pub(crate) fn lost(losses: &Losses) -> Lost {
     let loss = |at: usize| Loss { is: losses[at].0, shown_by: losses[at].1.into() };

@@ -7,7 +7,6 @@ use headwater_benches::replication::line::{Line, Load, Version};
 use crate::Result;
 use crate::args::Args;
 use crate::load::{Outcome, Shape};
-use crate::loss::lost;
 use crate::system::{System, named};
 use crate::usage::{Usage, forget_most_memory};
 
@@ -74,6 +73,6 @@ fn line(system: &System, args: &Args, shape: Shape, outcome: &Outcome, used: Usa
         network_bytes: Some(used.loopback_bytes),
         disk_bytes: Some(used.disk_bytes),
         memory_bytes_max: Some(used.memory_bytes_max),
-        lost: lost(system.lost),
+        lost: system.lost(args.hdfs.is_some()),
     }
 }

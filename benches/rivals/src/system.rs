@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use headwater_benches::replication::line::Survives;
+use headwater_benches::replication::line::{Lost, Survives};
 use headwater_wal::Durability;
 
 use crate::Result;
@@ -22,7 +22,7 @@ pub(crate) struct System {
     pub(crate) name: &'static str,
     pub(crate) is: &'static str,
     pub(crate) survives: Survives,
-    pub(crate) lost: &'static Losses,
+    lost: &'static Losses,
     how: How,
 }
 
@@ -167,6 +167,14 @@ impl System {
                     }))
                     .collect()
             }
+        }
+    }
+
+    /// What it loses where its logs lie now.
+    pub(crate) fn lost(&self, on_hdfs: bool) -> Lost {
+        match self.how {
+            How::Ours(..) if on_hdfs => loss::lost(&loss::OURS_ON_HDFS),
+            _ => loss::lost(self.lost),
         }
     }
 
