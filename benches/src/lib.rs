@@ -5,10 +5,14 @@
 pub mod checking;
 pub mod checkpointing;
 pub mod listing;
+pub mod measure;
 pub mod reading;
 pub mod receiving;
 pub mod replica;
 pub mod replicating;
+pub mod replication;
+pub mod resuming;
+pub mod sizes;
 mod writing;
 
 use std::path::{Path, PathBuf};

@@ -25,6 +25,8 @@ impl Folder {
         let store = open(&url)?;
         store.prove()?;
         let proven = match feature(&url) {
+            // HDFS has nothing to prove.
+            Some("hdfs") => url.clone(),
             Some(_) if !url.contains("unproven=") => {
                 format!("{url}{}unproven=accept", if url.contains('?') { '&' } else { '?' })
             }
@@ -73,12 +75,13 @@ fn open(url: &str) -> Result<Arc<dyn Store>> {
     })
 }
 
-/// What has to be built for a URL, if it is one of an object store.
+/// What has to be built for a URL, if it is one of an object store or of HDFS.
 pub(crate) fn feature(url: &str) -> Option<&'static str> {
     match &*url.split_once(':')?.0.to_ascii_lowercase() {
         "s3" | "s3a" => Some("s3"),
         "gs" => Some("gcs"),
         "az" | "azure" | "adl" | "abfs" | "abfss" => Some("azure"),
+        "hdfs" | "viewfs" => Some("hdfs"),
         _ => None,
     }
 }

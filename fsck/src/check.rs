@@ -45,7 +45,7 @@ pub fn check(store: &dyn Store, at_least: Position, depth: Depth) -> Result<Repo
     if depth == Depth::Full {
         unreadable += unreadable_where_accepted(store, &survey)?;
     }
-    findings.extend(survey.repair_is_unfinished().then(|| unfinished(&place)));
+    findings.extend(survey.unfinished().map(|mark| unfinished(&place, mark)));
     findings.extend(survey.lost().iter().map(accepted));
     findings.extend(survey.torn().map(|found| torn(&place, found)));
     findings.extend(survey.aside().iter().filter_map(|aside| set_aside(&survey, aside)));
@@ -100,10 +100,22 @@ fn damaged(place: &str, damage: &Damage, lost: String, refused: Option<Range<Pos
     }
 }
 
-fn unfinished(place: &str) -> Finding {
+fn unfinished(place: &str, mark: &str) -> Finding {
+    if mark == name::UNFILLED {
+        return Finding {
+            severity: Severity::Damaged,
+            file: Some(mark.into()),
+            offset: None,
+            range: None,
+            what: "a salvage into this log was cut short".into(),
+            lost: "nothing: the log that was salvaged is as it was; here is a part of it".into(),
+            remedy: "remove this log, and salvage again; it does not start".into(),
+            next: None,
+        };
+    }
     Finding {
         severity: Severity::Damaged,
-        file: Some(name::UNFINISHED.into()),
+        file: Some(mark.into()),
         offset: None,
         range: None,
         what: "a repair was cut short here; what it had taken away and not put back lies in quarantine"

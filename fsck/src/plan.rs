@@ -43,7 +43,7 @@ pub struct Step {
 /// What whoever owns the data agrees to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// Steps that lose nothing.
+    /// Steps that lose nothing, up to the first that loses something.
     SafeOnly,
     /// All of them: also those that give up what cannot be read.
     LoseData,
@@ -75,6 +75,13 @@ pub(crate) fn planned(
     depth: Depth,
     survey: Survey,
 ) -> Result<Plan> {
+    let plan = |steps, by_hand| Ok(Plan { place: store.place(), at_least, depth, steps, by_hand });
+    if survey.unfinished() == Some(name::UNFILLED) {
+        return plan(
+            Vec::new(),
+            vec!["a salvage into this log was cut short: remove it, and salvage again".into()],
+        );
+    }
     let (mut planning, survey) = Planning::mend(store, at_least, depth, survey)?;
     planning.leftovers(&survey)?;
     planning.unfinished(&survey)?;
@@ -83,8 +90,7 @@ pub(crate) fn planned(
         0 => planning.torn(&survey),
         _ => planning.losses(&survey, at_least)?,
     }
-    let Planning { steps, by_hand, .. } = planning;
-    Ok(Plan { place: store.place(), at_least, depth, steps, by_hand })
+    plan(planning.steps, planning.by_hand)
 }
 
 /// The log as all that loses nothing would leave it, and what a look finds there.
@@ -271,10 +277,8 @@ impl Planning {
 
     /// The last of the changes: from here on the log may start.
     fn unfinished(&mut self, survey: &Survey) -> Result<()> {
-        if !survey.repair_is_unfinished() {
-            return Ok(());
-        }
-        let mark = Name::new(name::UNFINISHED)?;
+        let Some(mark) = survey.unfinished() else { return Ok(()) };
+        let mark = Name::new(mark)?;
         let what = "a repair was cut short; it is finished, and its mark is removed".into();
         self.step(what, Some(&mark), vec![Action::Remove { file: mark.clone() }])
     }
@@ -370,6 +374,13 @@ impl Plan {
     /// Its steps, in the order in which they are done.
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// Those of them that a repair with this consent does. What comes after a step that is left may rest on it, and so is
+    /// left too.
+    pub fn steps_with(&self, consent: Consent) -> &[Step] {
+        let left = self.steps.iter().position(|step| consent == Consent::SafeOnly && !step.loses.is_empty());
+        &self.steps[..left.unwrap_or(self.steps.len())]
     }
 
     /// What no repair does, and a person can: a sentence each.

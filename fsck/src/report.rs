@@ -55,7 +55,7 @@ impl Report {
 
     /// Whether nothing is damaged, as far as was read. A torn tail, files set aside and foreign names are no damage.
     pub fn is_sound(&self) -> bool {
-        self.survey.damage_count() == 0 && !self.survey.repair_is_unfinished()
+        self.survey.damage_count() == 0 && self.survey.unfinished().is_none()
     }
 
     /// The one word for the log's state, which stays: `clean`, `torn` or `damaged`.
@@ -70,7 +70,7 @@ impl Report {
     /// How many findings of a severity there are, also of those that are not named.
     pub fn count(&self, severity: Severity) -> u64 {
         match severity {
-            Severity::Damaged => self.survey.damage_count() + u64::from(self.survey.repair_is_unfinished()),
+            Severity::Damaged => self.survey.damage_count() + u64::from(self.survey.unfinished().is_some()),
             Severity::Foreign => self.survey.foreign_count(),
             _ => self.findings.iter().filter(|finding| finding.severity == severity).count() as u64,
         }

@@ -132,9 +132,16 @@ fn journal_of(root: &Root, whole: &dyn Store, depth: Depth) -> Result<Option<jou
     }
     match journal::what_is_here(&root.journal()?) {
         Ok(Holds::Events) => Ok(Some(journal::check(root, whole, depth)?)),
-        // Another log of that name, or none that could be read, of which its own check tells.
+        // Who has no driver may call a log so.
+        Ok(Holds::Others(_)) if received_is_below(whole)? => Err(journal::none(whole)?),
+        // Of one that cannot be read its own check tells.
         _ => Ok(None),
     }
+}
+
+/// Whether there are logs where a driver's receivers have theirs.
+fn received_is_below(whole: &dyn Store) -> Result<bool> {
+    Ok(logs_below(whole, LOGS_MAX)?.iter().any(|log| log.as_str().starts_with("received/")))
 }
 
 /// How far a receiver's log reaches at least, by what the journal knows of it.

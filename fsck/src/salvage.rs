@@ -10,18 +10,19 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use headwater_wal::format::codec;
 use headwater_wal::format::frame::{FRAME_HEADER_BYTES, PAYLOAD_BYTES_LIMIT};
 use headwater_wal::format::header::{HEADER_BYTES, Header};
 use headwater_wal::format::name;
 use headwater_wal::format::scan::{Fault, Frame, Seen, Walk};
-use headwater_wal::store::{Name, Store, What};
+use headwater_wal::store::{Append, Name, Store, What};
 use headwater_wal::{Because, Error, Handle, Kind, Log, Options, Position, Result, Survey, Ticket};
 
 use crate::File;
 use crate::plan::mended;
-use crate::repair::header_behind;
 use crate::repair::overlay::Overlay;
+use crate::repair::{header_behind, quarantine};
 
 /// How many appends may wait for their answers.
 const TICKETS_MAX: usize = 1024;
@@ -50,7 +51,8 @@ pub struct Salvaged {
 /// Copies every record that can be read, in order, with its time and kind, into a new log at `to`. Memory is bounded by
 /// the options of a log, and by one record.
 ///
-/// `Exists`: something is at `to` already. After any other error what is at `to` is a part: remove it, and salvage again.
+/// `Exists`: something is at `to` already. After any other error, and after a crash, what is at `to` is a part, which does
+/// not start: remove it, and salvage again.
 pub fn salvage(from: &Arc<dyn Store>, to: &Arc<dyn Store>) -> Result<Salvaged> {
     salvage_telling(from, to, &mut |_, _| {})
 }
@@ -62,6 +64,7 @@ pub fn salvage_telling(
     moved: &mut dyn FnMut(&Handle, &Handle),
 ) -> Result<Salvaged> {
     must_be_empty(&**to)?;
+    let mark = Name::new(name::UNFILLED)?;
     let (old, survey) = mended(from)?;
     if survey.identity().is_none() {
         let message = format!("no segment here has a header that verifies: place={}", from.place());
@@ -80,6 +83,8 @@ pub fn salvage_telling(
         moved,
         salvaged: Salvaged { from: from.place(), to: to.place(), ..Salvaged::default() },
     };
+    // Until all is there, this is no log to start.
+    quarantine::put(&**to, &mark, Bytes::new())?;
     // Of a file that is walked, the walk tells what is bad.
     let is_walked = |file: &str| segments.iter().any(|segment| segment.file.as_str() == file);
     let mut missing = survey.damages().iter().filter(|damage| !is_walked(&damage.file)).peekable();
@@ -93,6 +98,11 @@ pub fn salvage_telling(
     salvaging.settle(0)?;
     let Salvaging { new, salvaged, .. } = salvaging;
     new.close()?;
+    drop(new);
+    let own = to.append().map(Append::own).transpose()?;
+    to.remove(&mark)?;
+    to.append().map(Append::sync_names).transpose()?;
+    drop(own);
     Ok(salvaged)
 }
 
@@ -191,7 +201,7 @@ impl Salvaging<'_> {
     }
 
     /// The payload as it was appended, if it can be made of what is there.
-    fn payload(&self, file: &Name, base: Position, frame: &Frame) -> Result<Option<bytes::Bytes>> {
+    fn payload(&self, file: &Name, base: Position, frame: &Frame) -> Result<Option<Bytes>> {
         let header = &frame.header;
         let at = frame.at.since(base) + FRAME_HEADER_BYTES;
         let stored = self.old.read(file, at..at + u64::from(header.stored_len))?;

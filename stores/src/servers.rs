@@ -1,4 +1,4 @@
-//! Where the servers are: `stores/up` starts them and says so in the environment; anybody else's are named in the same
+//! Where the servers are: `stores/up` and `stores/hdfs-up` start them and say so in the environment; anybody else's are named in the same
 //! way.
 
 use std::env;
@@ -13,6 +13,8 @@ pub enum Server {
     Azure,
     /// Google's; none is started here.
     Gcs,
+    /// A NameNode and a DataNode.
+    Hdfs,
     /// One that ignores the condition of a put; here s3rver.
     Ignoring,
     /// One that checks the condition and stores later; here s3s-fs.
@@ -27,12 +29,13 @@ impl Server {
             Server::S3 => "HEADWATER_S3_URL",
             Server::Azure => "HEADWATER_AZURE_URL",
             Server::Gcs => "HEADWATER_GCS_URL",
+            Server::Hdfs => "HEADWATER_HDFS_URL",
             Server::Ignoring => "HEADWATER_IGNORING_URL",
             Server::Racy => "HEADWATER_RACY_URL",
         }
     }
 
-    /// Whether `stores/up` starts it, so that it is never missing where CI is set.
+    /// Whether `stores/up` or `stores/hdfs-up` starts it, so that it is never missing where CI is set.
     fn is_ours(self) -> bool {
         self != Server::Gcs
     }
@@ -41,7 +44,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If it is not there, `stores/up` starts it, and `CI` is set.
+    /// If it is not there, one that we start, and `CI` is set.
     pub fn bucket(self) -> Option<Bucket> {
         let name = self.variable();
         if let Some(url) = env::var(name).ok().filter(|url| !url.is_empty()) {

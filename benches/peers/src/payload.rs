@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::random::Random;
+use headwater_benches::measure::random::Random;
 
 /// What an address must be a multiple of to go to a device without a copy.
 pub(crate) const ALIGNMENT: usize = 4096;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::case::{Case, Figures};
 use crate::report::{line_of, shown};
-use crate::statistics::spread;
+use headwater_benches::measure::statistics::spread;
 
 /// A line: our case, whom it is compared with, and what is compared.
 struct Line {

@@ -140,6 +140,11 @@ impl Blocks {
         self.placing.forget(below);
     }
 
+    /// How many bytes were sent to peers and came back as answers.
+    pub fn carried_bytes(&self) -> u64 {
+        self.placing.links().iter().map(|link| link.carried_bytes()).sum()
+    }
+
     /// The peers that are not asked any more, each with the reason.
     pub fn lost(&self) -> Vec<(SocketAddr, Error)> {
         let links = self.placing.links();

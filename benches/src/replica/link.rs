@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use headwater_wal::{Error, Kind as ErrorKind, Result};
 
 use super::blocks::Options;
 use super::incoming::{Came, Incoming};
-use super::wire::{Frame, Header, Kind, damaged, gone, send};
+use super::wire::{Frame, HEADER_BYTES, Header, Kind, damaged, gone, send};
 
 /// At most so much goes into one write.
 const WRITE_BYTES: usize = 1 << 20;
@@ -32,6 +33,8 @@ pub(super) struct Link {
     /// None where there never was one.
     stream: Option<TcpStream>,
     answer_within: Duration,
+    /// What went out, and what came back.
+    carried: AtomicU64,
     state: Mutex<State>,
     more: Condvar,
 }
@@ -68,7 +71,8 @@ impl Link {
         };
         let state = Mutex::new(State { ended, ..State::default() });
         let answer_within = options.answer_within;
-        Arc::new(Link { peer, address, stream, answer_within, state, more: Condvar::new() })
+        let (carried, more) = (AtomicU64::new(0), Condvar::new());
+        Arc::new(Link { peer, address, stream, answer_within, carried, state, more })
     }
 
     /// Connects to a peer.
@@ -133,6 +137,11 @@ impl Link {
         self.address
     }
 
+    /// How many bytes it has sent, and got as answers.
+    pub(super) fn carried_bytes(&self) -> u64 {
+        self.carried.load(Ordering::Relaxed)
+    }
+
     /// Why it has ended, if it has.
     pub(super) fn why_ended(&self) -> Option<Error> {
         self.state().ended.clone()
@@ -152,6 +161,8 @@ impl Link {
             if let Err(error) = send(self.stream(), &frames) {
                 return self.end(hears, &gone(error));
             }
+            let bytes = frames.iter().map(Frame::bytes).sum::<usize>();
+            self.carried.fetch_add(bytes as u64, Ordering::Relaxed);
         }
         // The peer reads to the end, answers, and closes in its turn.
         let _ = self.stream().shutdown(Shutdown::Write);
@@ -184,7 +195,10 @@ impl Link {
         let why = loop {
             let came = incoming.header(self.stream());
             let heard = came.and_then(|came| match came {
-                Came::Header(header) => self.match_answer(&header).map(|answer| answered.extend(answer)),
+                Came::Header(header) => {
+                    self.carried.fetch_add(HEADER_BYTES as u64, Ordering::Relaxed);
+                    self.match_answer(&header).map(|answer| answered.extend(answer))
+                }
                 Came::Nothing => Ok(()),
                 Came::Close => Err(gone(std::io::ErrorKind::UnexpectedEof.into())),
             });

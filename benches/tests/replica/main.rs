@@ -213,6 +213,18 @@ fn many_blocks_are_on_their_way_at_once() {
 }
 
 #[test]
+fn what_goes_over_sockets_is_counted() {
+    let peers = [peer(64 << 20), peer(64 << 20)];
+    let addresses = peers.each_ref().map(|(peer, _)| peer.address());
+    let blocks = connect(&addresses, Options::default().factor(3));
+    assert!(wait(put(&blocks, 0..20)).iter().all(Result::is_ok));
+    let payloads: u64 = (0..20).map(|number| block(number).len() as u64).sum();
+    // To each peer, with a header, and answered by one.
+    let expected = 2 * (payloads + 20 * 32 + 20 * 32);
+    wait_until("all of it is counted", || blocks.carried_bytes() == expected);
+}
+
+#[test]
 fn a_put_waits_for_room_on_the_way() {
     let (peer, _) = peer(64 << 20);
     let by = Duration::from_millis(50);

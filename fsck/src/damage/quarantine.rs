@@ -1,6 +1,6 @@
-//! What repairs left: their quarantine, which nothing depends on, and the mark of one that was cut short.
+//! What repairs left: their quarantine, which nothing depends on, and the marks of repairs and salvages that were cut short.
 
-use headwater_wal::format::name::{QUARANTINE, UNFINISHED};
+use headwater_wal::format::name::{QUARANTINE, UNFILLED, UNFINISHED};
 use headwater_wal::store::sim::Random;
 
 use super::{Done, Expected, Kind, Media, Scene, noise};
@@ -17,19 +17,28 @@ pub(super) const KINDS: &[Kind] = &[
         media: Media::Folder,
         act: |s, d| {
             kept(s, d, &["repair-000001"]);
-            marked(s, &[])
+            marked(s, UNFINISHED, &[])
         },
     },
-    Kind { name: "the mark of a repair, of nothing", media: Media::Any, act: |s, _| marked(s, &[]) },
-    Kind { name: "the mark of a repair, of noise", media: Media::Any, act: |s, d| marked(s, &noise(50, d)) },
+    Kind {
+        name: "the mark of a repair, of nothing",
+        media: Media::Any,
+        act: |s, _| marked(s, UNFINISHED, &[]),
+    },
+    Kind {
+        name: "the mark of a repair, of noise",
+        media: Media::Any,
+        act: |s, d| marked(s, UNFINISHED, &noise(50, d)),
+    },
     Kind {
         name: "the mark of a repair that cannot be counted on from",
         media: Media::Any,
         act: |s, d| {
             kept(s, d, &["repair-4294967295/manifest.jsonl"]);
-            marked(s, &[])
+            marked(s, UNFINISHED, &[])
         },
     },
+    Kind { name: "the mark of a salvage", media: Media::Any, act: |s, d| marked(s, UNFILLED, &noise(3, d)) },
 ];
 
 /// Nothing looks at it.
@@ -39,14 +48,10 @@ fn kept(scene: &Scene<'_>, dice: &mut Random, names: &[&str]) -> Done {
     Done { files: names, ..Done::default() }
 }
 
-/// The log does not start until somebody has repaired it.
-fn marked(scene: &Scene<'_>, bytes: &[u8]) -> Done {
-    scene.files.write(UNFINISHED, bytes);
-    let told = Expected {
-        severity: Severity::Damaged,
-        file: Some(UNFINISHED.to_owned()),
-        offset: None,
-        range: None,
-    };
-    Done::seen(&[UNFINISHED], vec![told])
+/// The log does not start.
+fn marked(scene: &Scene<'_>, mark: &str, bytes: &[u8]) -> Done {
+    scene.files.write(mark, bytes);
+    let told =
+        Expected { severity: Severity::Damaged, file: Some(mark.to_owned()), offset: None, range: None };
+    Done::seen(&[mark], vec![told])
 }

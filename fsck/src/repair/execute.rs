@@ -13,7 +13,7 @@ use super::overlay::{Overlay, len};
 use super::quarantine::{self, put};
 use super::{Action, Repaired};
 use crate::plan::planned;
-use crate::{Consent, Plan, Step};
+use crate::{Consent, Plan};
 
 pub(super) fn execute(
     store: &Arc<dyn Store>,
@@ -21,15 +21,10 @@ pub(super) fn execute(
     consent: Consent,
     clock: Arc<dyn Clock>,
 ) -> Result<Repaired> {
-    let allowed = |step: &&Step| step.loses.is_empty() || consent == Consent::LoseData;
-    let done: Vec<&Step> = plan.steps.iter().filter(allowed).collect();
-    let left: Vec<Step> = plan.steps.iter().filter(|step| !allowed(step)).cloned().collect();
-    let mut repaired = Repaired {
-        place: store.place(),
-        done: done.iter().map(|&step| step.clone()).collect(),
-        left,
-        kept_in: None,
-    };
+    let done = plan.steps_with(consent);
+    let left = &plan.steps[done.len()..];
+    let mut repaired =
+        Repaired { place: store.place(), done: done.to_vec(), left: left.to_vec(), kept_in: None };
     if done.is_empty() {
         return Ok(repaired);
     }
@@ -45,10 +40,13 @@ pub(super) fn execute(
     }
     if done.iter().any(|step| !step.actions.is_empty()) {
         let folder = quarantine::folder(&**store)?;
-        quarantine::keep(&**store, &mut Overlay::new(store.clone()), &folder, &done)?;
+        quarantine::keep(&**store, &mut Overlay::new(store.clone()), &folder, done)?;
         mark(&**store)?;
-        let actions = done.iter().flat_map(|step| &step.actions);
-        for action in actions.chain([&Action::Remove { file: Name::new(UNFINISHED)? }]) {
+        let unmark = Action::Remove { file: Name::new(UNFINISHED)? };
+        let is_left = left.iter().any(|step| step.actions.contains(&unmark));
+        let actions = done.iter().flat_map(|step| &step.actions).filter(|&action| *action != unmark);
+        // The mark of an earlier repair, of which something is left, stays.
+        for action in actions.chain((!is_left).then_some(&unmark)) {
             match locking(&**store) {
                 Some(append) => act(&**store, append, &folder, action)?,
                 None => act_on_objects(store, &folder, action)?,

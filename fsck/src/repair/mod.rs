@@ -52,7 +52,8 @@ pub struct Repaired {
     pub(crate) kept_in: Option<String>,
 }
 
-/// Repairs a log as a plan says. Steps that give up data are left, unless that is allowed.
+/// Repairs a log as a plan says. Steps that give up data are left, unless that is
+/// allowed, and so is what comes after them.
 ///
 /// `Locked`: a writer is alive. `Invalid`: the log is not as the plan found it, and nothing was changed; plan again.
 /// `Fenced`, `Unavailable`: somebody else was faster. After any error, also one that came in the middle, check and plan
@@ -102,7 +103,11 @@ impl fmt::Display for Repaired {
             writeln!(f, "\ndone: {step}")?;
         }
         if !self.left.is_empty() {
-            writeln!(f, "\n{} left: they give up data, and that was not allowed", count(&self.left))?;
+            writeln!(
+                f,
+                "\n{} left: they give up data, or come after what does, and that was not allowed",
+                count(&self.left)
+            )?;
         }
         for step in &self.left {
             writeln!(f, "\nleft: {step}")?;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use headwater_wal::format::name::QUARANTINE;
+use headwater_wal::format::scan::HOLE_FROM_BYTES;
 use headwater_wal::store::{Name, Store};
 use headwater_wal::{Error, Kind, Result};
 
@@ -41,7 +42,7 @@ pub(crate) fn folder(store: &dyn Store) -> Result<Name> {
 
 /// Keeps everything that the steps write over or cut off, then says in the manifest what they do. All of it is durable on
 /// return.
-pub(crate) fn keep(store: &dyn Store, now: &mut Overlay, folder: &Name, steps: &[&Step]) -> Result<()> {
+pub(crate) fn keep(store: &dyn Store, now: &mut Overlay, folder: &Name, steps: &[Step]) -> Result<()> {
     let mut keeping = Keeping { store, folder, lines: String::new() };
     for (at, step) in steps.iter().enumerate() {
         for action in &step.actions {
@@ -143,7 +144,7 @@ fn nonzero_end(store: &dyn Store, file: &Name, from: u64, to: u64) -> Result<u64
     let object = store.open(file)?;
     let (mut at, mut end) = (from, from);
     while at < to {
-        if let Some(object) = &object {
+        if let Some(object) = object.as_ref().filter(|_| at - end >= HOLE_FROM_BYTES) {
             at = object.data_from(at)?;
         }
         let part = store.read(file, at..to.min(at + PART_BYTES).max(at))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use headwater_fsck::damage::{Done, Files, Kind, RECORDS, Sample, Scene, Shape};
-use headwater_fsck::{Consent, Depth, Report, check, plan, repair_with};
+use headwater_fsck::{Consent, Depth, Repaired, Report, check, plan, repair_with};
 use headwater_wal::store::sim::SimClock;
 use headwater_wal::{Log, Position};
 
@@ -17,6 +17,7 @@ const BY_HAND: &[(&str, &str)] = &[
     ("every segment is missing", "there is no log, and so nothing to repair"),
     ("a header of a newer release", "it may be good: the release that wrote it has to look"),
     ("a version that was changed", "a check refuses to look, and says which field to put back"),
+    ("the mark of a salvage", "what is here is a part of a log: it is removed, and the salvage done again"),
     ("a segment that may not be read", "that it cannot be read says nothing of what it holds"),
 ];
 
@@ -43,10 +44,10 @@ fn checked(files: &Files) -> headwater_wal::Result<Report> {
     check(&*files.store(), Position::START, Depth::Full)
 }
 
-fn mend(files: &Files, report: &Report) -> headwater_wal::Result<headwater_fsck::Repaired> {
+fn mend(files: &Files, report: &Report, consent: Consent) -> headwater_wal::Result<Repaired> {
     let store = files.store();
     let plan = plan(&store, report)?;
-    repair_with(&store, &plan, Consent::LoseData, Arc::new(SimClock::new(7)))
+    repair_with(&store, &plan, consent, Arc::new(SimClock::new(7)))
 }
 
 /// The records that a replay from the beginning gives.
@@ -66,7 +67,7 @@ fn wrong(files: &Files, kind: &Kind, sample: &Sample, done: &Done) -> Result<(),
     let hidden_stay = is_among(STAY_HIDDEN, kind.name);
     let before = readable(files, sample);
     let report = checked(files).map_err(|error| error.to_string())?;
-    let repaired = mend(files, &report).map_err(|error| format!("{error}\n{report}"))?;
+    let repaired = mend(files, &report, Consent::LoseData).map_err(|error| format!("{error}\n{report}"))?;
     let report = checked(files).map_err(|error| format!("{error} after {repaired}"))?;
     if !report.is_sound() {
         return Err(format!("it is left so: {report}\n{repaired}"));
@@ -92,7 +93,8 @@ fn wrong(files: &Files, kind: &Kind, sample: &Sample, done: &Done) -> Result<(),
         }
     }
     let bytes = files.bytes();
-    let again = mend(files, &report).map_err(|error| format!("again: {error}\n{report}"))?;
+    let again =
+        mend(files, &report, Consent::LoseData).map_err(|error| format!("again: {error}\n{report}"))?;
     if bytes != files.bytes() {
         return Err(format!("a second repair changed something: {again}\n{report}"));
     }
@@ -120,4 +122,36 @@ fn every_kind_of_damage_is_mended_with_the_stated_loss_and_not_one_record_more()
         }
     }
     assert!(failures.is_empty(), "{} kinds\n\n{}", failures.len(), failures.join("\n\n\n"));
+}
+
+#[test]
+fn what_loses_nothing_is_done_alone_and_costs_no_record() {
+    let (mut failures, mut partly) = (Vec::new(), 0);
+    for (shape, _, kind) in everywhere().filter(|(_, in_folder, _)| !in_folder) {
+        let sample = Sample::of(shape);
+        for seed in 0..2 {
+            let (files, _dir) = laid(sample, false);
+            kind.apply(&Scene { sample, files: &files }, seed);
+            // Something of a second kind lies behind it.
+            files.write("summary/00000000000000000001.sum", b"noise");
+            let before = readable(&files, sample);
+            let Ok(report) = checked(&files) else { continue };
+            match mend(&files, &report, Consent::SafeOnly) {
+                Ok(repaired) => {
+                    partly += usize::from(!repaired.left().is_empty());
+                    assert!(repaired.done().iter().all(|step| step.loses.is_empty()), "{repaired}");
+                }
+                Err(error) => failures.push(format!("{kind:?}, {shape:?}, seed {seed}: {error}\n{report}")),
+            }
+            if !readable(&files, sample).is_superset(&before) {
+                failures.push(format!("{kind:?}, {shape:?}, seed {seed}: it costs records\n{report}"));
+            }
+        }
+    }
+    assert!(
+        failures.is_empty() && partly > 0,
+        "{} kinds, {partly}\n\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
 }

@@ -68,6 +68,22 @@ fn a_part_that_cannot_be_opened_does_not_keep_the_others_from_being_checked() {
 }
 
 #[test]
+fn a_receivers_log_in_the_place_of_the_journal_is_told() {
+    let place = Place::with_history().stop();
+    let at = |folder: &str| place.path.join(folder);
+    std::fs::remove_dir_all(at("journal")).unwrap();
+    std::fs::rename(at("received/0/0"), at("journal")).unwrap();
+    let whole = Local::open(&place.path).unwrap();
+    let said = parts(&place.root(), &whole, Against::Others).unwrap();
+    let (told, _) = said.last().unwrap();
+    assert!(told.starts_with("journal: ") && told.contains("not a journal's events"), "{said:?}");
+    std::fs::remove_dir_all(at("received")).unwrap();
+    let said = parts(&place.root(), &whole, Against::Others).unwrap();
+    let own = "a log of that name, of somebody without a driver";
+    assert!(said.iter().all(|(part, _)| !part.contains("events")), "{own}: {said:?}");
+}
+
+#[test]
 fn a_driver_that_goes_on_and_cleans_while_its_root_is_checked_is_called_no_damage() {
     let mut place = Place::new();
     batch(&mut place, 1);

@@ -11,9 +11,10 @@ use headwater_wal::Result;
 use headwater_wal::store::Name;
 
 use super::alone;
-use super::place::{Place, on_servers, options};
+use super::place::{Place, on_hdfs, on_servers, options};
 
 on_servers! { a_driver_that_is_killed_goes_on_where_it_was }
+on_hdfs! { a_driver_that_is_killed_goes_on_where_it_was }
 
 const BATCHES: u64 = 16;
 const NUMBERS_EACH: u64 = 3;

@@ -3,12 +3,17 @@
 use headwater_stores::servers::Bucket;
 use headwater_wal::{Kind, Position, Reader, Time};
 
-use super::place::{Place, on_servers, text};
+use super::place::{Place, on_hdfs, on_servers, text};
 
 on_servers! {
     what_was_acknowledged_is_found_again_after_a_close_and_after_none
     what_is_retired_is_gone_and_what_is_kept_stays
     a_log_that_was_taken_over_is_fenced_and_a_reader_needs_nobody
+}
+on_hdfs! {
+    what_was_acknowledged_is_found_again_after_a_close_and_after_none
+    what_is_retired_is_gone_and_what_is_kept_stays
+    a_log_that_was_taken_over_is_fenced
 }
 
 fn what_was_acknowledged_is_found_again_after_a_close_and_after_none(bucket: &Bucket) {
@@ -64,4 +69,22 @@ fn a_log_that_was_taken_over_is_fenced_and_a_reader_needs_nobody(bucket: &Bucket
         assert_eq!(text(&reader.read(handle).expect("it is read")), *record);
     }
     assert_eq!(place.agrees(&new), 40);
+}
+
+/// Nothing of a file that is open can be read there, so the new one seals before it is looked at.
+fn a_log_that_was_taken_over_is_fenced(bucket: &Bucket) {
+    let mut place = Place::new(bucket, "fenced");
+    let old = place.start();
+    place.write(&old, 0..20);
+    let new = place.start();
+    place.write(&new, 20..40);
+    let error = place.append(&old, "late").wait().expect_err("it was replaced");
+    assert!(matches!(error.kind(), Kind::Fenced | Kind::Unknown), "{error}");
+    assert!(old.append(Time(1), "later still").is_err(), "nothing more is taken in");
+    new.seal().expect("it seals");
+    assert_eq!(place.agrees(&new), 40);
+    let reader = Reader::open(place.store()).expect("a reader");
+    for (record, handle) in &place.acked {
+        assert_eq!(text(&reader.read(handle).expect("it is read")), *record);
+    }
 }

@@ -3,6 +3,7 @@
 mod alone;
 mod away;
 mod client;
+mod cluster;
 mod cut;
 mod driver;
 mod fight;

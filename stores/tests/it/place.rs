@@ -20,6 +20,14 @@ macro_rules! on_servers {
 }
 pub(crate) use on_servers;
 
+/// Likewise on HDFS.
+macro_rules! on_hdfs {
+    ($($fact:ident)*) => {
+        mod hdfs { $(#[test] fn $fact() { $crate::place::on(headwater_stores::servers::Server::Hdfs, super::$fact); })* }
+    };
+}
+pub(crate) use on_hdfs;
+
 pub(crate) fn on(server: headwater_stores::servers::Server, fact: fn(&Bucket)) {
     if let Some(bucket) = server.bucket() {
         fact(&bucket);
@@ -51,6 +59,13 @@ impl Place {
         let (place, _) = url.split_once('?').unwrap_or((&url, ""));
         let folder = place.rsplit('/').next().expect("a folder").to_owned();
         Place { bucket: bucket.clone(), folder, options: options(""), acked: BTreeMap::new() }
+    }
+
+    /// The folder at a URL without options.
+    pub(crate) fn at(url: &str) -> Self {
+        let (bucket, folder) = url.rsplit_once('/').expect("a folder of a bucket");
+        let (bucket, folder) = (Bucket::new(bucket), folder.to_owned());
+        Place { bucket, folder, options: options(""), acked: BTreeMap::new() }
     }
 
     /// With a log in it, begun while nothing stood in the way.

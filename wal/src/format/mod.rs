@@ -223,7 +223,7 @@
 //!
 //! A segment's name is its base in 20 decimal digits and `.wal`, so names sort as positions do; an epoch's claim, on
 //! media without a lock, is `epoch/` and 20 digits; what repair takes away goes to `quarantine/`, and while one is not
-//! finished, `repair.unfinished` says so. A name has one
+//! finished, `repair.unfinished` says so, as `salvage.unfinished` does where a salvage is not. A name has one
 //! spelling, and states less than 2^62. Others are foreign: they are reported and left alone. [`Handle`] states the bytes and the text of handles.
 //!
 //! # Versions

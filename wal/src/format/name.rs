@@ -16,6 +16,9 @@ pub const QUARANTINE: &str = "quarantine";
 /// The mark of a repair that is not finished: while it lies in a log's folder, the log does not start.
 pub const UNFINISHED: &str = "repair.unfinished";
 
+/// The same of a log that a salvage has not filled yet.
+pub const UNFILLED: &str = "salvage.unfinished";
+
 /// The folder of the summaries, on media without growing files.
 pub const SUMMARIES: &str = "summary";
 

@@ -20,6 +20,10 @@ use super::seed::{Life, Seed, all_zero, last_nonzero, u32_at};
 /// The most bytes that a walk asks its source for at once.
 pub const WINDOW_BYTES: usize = 64 * 1024;
 
+/// Behind so many zeros a medium is asked whether they are a hole. No sooner: file systems have been seen that called a hole
+/// what was written a moment ago, and no segment of an ordinary length may rest on their word.
+pub const HOLE_FROM_BYTES: u64 = 128 << 20;
+
 const WINDOW_BYTES_LEAST: usize = 256;
 const LONGEST_HEAD: usize = FOOTER_HEAD_BYTES as usize;
 
@@ -584,10 +588,9 @@ impl<S: Source> Walk<S> {
         Ok(nonzero_end)
     }
 
-    /// Where to look on at `at`, if all has been zeros from `zeros_from` on. A hole is asked for only behind a whole window
-    /// of zeros: most zeros are few.
+    /// Where to look on at `at`, if all has been zeros from `zeros_from` on.
     fn behind_zeros(&mut self, at: u64, zeros_from: u64) -> Result<u64, S::Error> {
-        if at < zeros_from.saturating_add(WINDOW_BYTES as u64) {
+        if at < zeros_from.saturating_add(HOLE_FROM_BYTES) {
             return Ok(at);
         }
         // Heads begin at multiples of eight bytes, and one that straddles the hole's end may begin in it.

@@ -15,7 +15,9 @@ use crate::store::{Store, leasing};
 /// What `error` means for what was to lie from `from` on, in the segment at `base` or behind it: `Fenced` if a newer
 /// epoch is known to have cut the log there or before, else what it said. In doubt it is not known.
 pub(super) fn cause(store: &dyn Store, life: Life, base: Position, from: Position, error: Error) -> Error {
-    if leasing(store).is_none() || error.kind() == Kind::Fenced {
+    let Some((_, leases)) = leasing(store).filter(|_| error.kind() != Kind::Fenced) else { return error };
+    // An heir ends the lease before it decides: while it holds, a server is what failed, and looking would wait for it.
+    if leases.is_open(&segment_name(base)).unwrap_or(true) {
         return error;
     }
     // A segment that is not in the chain any more may have been retired, and what was in it part of the log.

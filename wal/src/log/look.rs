@@ -19,7 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::format::footer::Footer;
 use crate::format::header::{HEADER_BYTES, Header, HeaderFault};
 use crate::format::judge::{self, Candidate, Fate};
-use crate::format::name::{self, CLAIMS, QUARANTINE, SUMMARIES, UNFINISHED};
+use crate::format::name::{self, CLAIMS, QUARANTINE, SUMMARIES, UNFILLED, UNFINISHED};
 use crate::format::outline::{Beyond, Outline};
 use crate::format::scan::{Fault, WINDOW_BYTES};
 use crate::format::summary::Summary;
@@ -149,8 +149,8 @@ struct Looking<'a> {
     lost: Vec<Range<Position>>,
     /// The same, of epochs that lie outside of what is looked at.
     lost_elsewhere: Arc<[Range<Position>]>,
-    /// A repair was cut short, and has left its mark.
-    unfinished: bool,
+    /// The mark of a repair or a salvage that was cut short.
+    unfinished: Option<&'static str>,
 }
 
 impl<'a> Looking<'a> {
@@ -177,7 +177,7 @@ impl<'a> Looking<'a> {
             damages: Vec::new(),
             damage_count: 0,
             lost: Vec::new(),
-            unfinished: false,
+            unfinished: None,
             lost_elsewhere: Arc::default(),
         }
     }
@@ -291,7 +291,8 @@ impl<'a> Looking<'a> {
                     (_, Some(base)) if self.to.is_some_and(|to| base >= to) => break 'pages,
                     (What::File(len), Some(base)) => bases.push((base, len)),
                     (What::Folder, _) if known.contains(&entry.name.as_str()) => {}
-                    (What::File(_), _) if entry.name == UNFINISHED => self.unfinished = true,
+                    (What::File(_), _) if entry.name == UNFINISHED => self.unfinished = Some(UNFINISHED),
+                    (What::File(_), _) if entry.name == UNFILLED => self.unfinished = Some(UNFILLED),
                     _ => {
                         self.foreign_count += 1;
                         if self.foreign.len() < NAMED_MAX {

@@ -17,7 +17,7 @@ use super::survey::{Aside, Because, Damage, Survey};
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::header::{EPOCH_LIMIT, HEADER_BYTES, Header, LOST_MAX};
-use crate::format::name::{self, CLAIMS, QUARANTINE, UNFINISHED};
+use crate::format::name::{self, CLAIMS, QUARANTINE, UNFILLED};
 use crate::format::scan::{Seen, Source, Walk};
 use crate::format::totals::Totals;
 use crate::format::{Identity, Position};
@@ -138,13 +138,18 @@ pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>)
 }
 
 fn refuse(survey: &Survey, options: &Options, accepted: &[Range<Position>]) -> Result<()> {
-    if survey.unfinished {
-        let message = format!(
-            "a repair was cut short here, and a segment may be missing that it keeps in {QUARANTINE}; nothing was changed; \
-             run `wal-fsck --repair {}`, which finishes it",
-            survey.place
-        );
-        return Err(Error::new(Kind::Damaged, message).at(UNFINISHED, 0));
+    if let Some(mark) = survey.unfinished {
+        let message = match mark {
+            UNFILLED => "a salvage into this log was cut short, and it holds a part of what there was; nothing was changed; \
+                         remove it, and salvage again"
+                .into(),
+            _ => format!(
+                "a repair was cut short here, and a segment may be missing that it keeps in {QUARANTINE}; nothing was \
+                 changed; run `wal-fsck --repair {}`, which finishes it",
+                survey.place
+            ),
+        };
+        return Err(Error::new(Kind::Damaged, message).at(mark, 0));
     }
     let is_accepted = |damage: &Damage| {
         accepted.iter().any(|range| range.start <= damage.range.start && damage.range.end <= range.end)

@@ -101,8 +101,8 @@ pub struct Survey {
     pub(super) swept: Position,
     /// Summaries that say what the segments do not.
     pub(super) misleading: Vec<String>,
-    /// A repair was cut short.
-    pub(super) unfinished: bool,
+    /// The mark of a repair or a salvage that was cut short.
+    pub(super) unfinished: Option<&'static str>,
 }
 
 impl fmt::Debug for Row {
@@ -198,8 +198,9 @@ impl Survey {
         &self.misleading
     }
 
-    /// Whether a repair was cut short here: the log does not start until another one has finished it.
-    pub fn repair_is_unfinished(&self) -> bool {
+    /// The mark of a repair or a salvage that was cut short here, by its [name](crate::format::name): the log does not
+    /// start. The next repair finishes a repair; what a salvage left is a part of a log, and is removed.
+    pub fn unfinished(&self) -> Option<&'static str> {
         self.unfinished
     }
 

@@ -7,12 +7,18 @@
 //! No name is ever written twice. Put-if-absent is the one conditional write that local disk, S3, Azure, GCS and
 //! HDFS all have, so it is the only one that the engine asks for.
 
+#[cfg(feature = "hdfs")]
+pub mod hdfs;
 #[cfg(unix)]
 pub mod local;
 pub mod memory;
 mod name;
 #[cfg(feature = "object")]
 pub mod object;
+#[cfg(any(feature = "object", feature = "hdfs"))]
+mod patience;
+#[cfg(any(feature = "object", feature = "hdfs"))]
+mod pool;
 pub mod probe;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -17,6 +17,8 @@ use crate::error::{Error, Kind, Result};
 /// | `gs://bucket/prefix` | Google Cloud Storage | `gcs` |
 /// | `az://container/prefix`, `azure:`, `adl:`, `abfs:`, `abfss:`, `abfss://container@account.dfs.core.windows.net/prefix` | Azure Blob Storage | `azure` |
 ///
+/// | `hdfs://host:port/path`, `hdfs://nameservice/path`, `hdfs:///path`, `viewfs:` | HDFS, natively: files that grow and are synced | `hdfs` |
+///
 /// Object stores take options as `?key=value&key=value`: those of the crate `object_store` under its own names, in short
 /// (`region`, `endpoint`, `access_key_id`, `allow_http`, `account_name`...) or in full (`aws_region`...), and before them
 /// the environment variables that its users know (`AWS_REGION`, `AZURE_STORAGE_ACCOUNT_NAME`,
@@ -28,6 +30,15 @@ use crate::error::{Error, Kind, Result};
 /// | `deadline=60s` | after how long a call is not tried again |
 /// | `pause=50ms`, `pause_max=5s` | the greatest pause before the second try, and before any |
 /// | `unproven=accept` | begins a log even where the store failed its [probe](super::probe). Such a store may let two writers both be told that they wrote the same place, and one of them loses what it was told is safe: only for a place that never has a second writer, not even one that was thought dead |
+///
+/// HDFS reads `core-site.xml` and `hdfs-site.xml` where `HADOOP_CONF_DIR` or `HADOOP_HOME` says, and takes the first four of
+/// these, Hadoop's own properties (`dfs.client.use.datanode.hostname=true`), and
+///
+/// | option | what it is |
+/// |---|---|
+/// | `user=NAME` | in whose name, where there is no Kerberos; else `HADOOP_USER_NAME`, or the user of the process |
+/// | `replication=3` | on how many DataNodes each block lies; else as the cluster has it |
+/// | `block_bytes=134217728` | the most that lies in one block |
 ///
 /// Path and options are percent-decoded; a `+` is a plus. What is a secret shows in no message.
 ///
@@ -50,10 +61,10 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>> {
         "http" | "https" => Err(invalid(
             "a store is not named by the address of its server; write s3://BUCKET/PREFIX?endpoint=ADDRESS",
         )),
-        "hdfs" | "viewfs" => Err(Error::new(Kind::Unsupported, "this release has no store for hdfs:")),
+        "hdfs" | "viewfs" => hdfs(&url),
         other => Err(invalid(format!(
-            "not a scheme that is known; they are file:, memory:, s3:, gs: and az:, and a path with a colon begins with \
-             `./`: scheme={other}"
+            "not a scheme that is known; they are file:, memory:, s3:, gs:, az: and hdfs:, and a path with a colon begins \
+             with `./`: scheme={other}"
         ))),
     }
 }
@@ -101,7 +112,17 @@ fn azure(url: &Url) -> Result<Arc<dyn Store>> {
     Err(not_built(url, "azure"))
 }
 
-#[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
+#[cfg(feature = "hdfs")]
+fn hdfs(url: &Url) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(super::hdfs::Hdfs::of_url(url)?))
+}
+
+#[cfg(not(feature = "hdfs"))]
+fn hdfs(url: &Url) -> Result<Arc<dyn Store>> {
+    Err(not_built(url, "hdfs"))
+}
+
+#[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure", feature = "hdfs")))]
 fn not_built(url: &Url, feature: &str) -> Error {
     let message = format!(
         "this program was built without stores of this kind; build it with the feature `{feature}`: place={}",
@@ -321,11 +342,14 @@ mod tests {
     }
 
     #[test]
-    #[cfg(not(any(feature = "s3", feature = "gcs", feature = "azure")))]
+    #[cfg(not(any(feature = "s3", feature = "gcs", feature = "azure", feature = "hdfs")))]
     fn a_scheme_that_is_not_built_names_its_feature() {
-        for (url, feature) in
-            [("s3://b/p?secret_access_key=hunter22", "`s3`"), ("gs://b", "`gcs`"), ("abfss://b", "`azure`")]
-        {
+        for (url, feature) in [
+            ("s3://b/p?secret_access_key=hunter22", "`s3`"),
+            ("gs://b", "`gcs`"),
+            ("abfss://b", "`azure`"),
+            ("hdfs://h:9000/p", "`hdfs`"),
+        ] {
             let error = open(url).unwrap_err();
             assert_eq!(error.kind(), Kind::Unsupported);
             assert!(

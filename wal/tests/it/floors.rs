@@ -118,7 +118,7 @@ fn lines_with(word: &str, but: &[&str]) -> Vec<String> {
 fn nothing_below_the_group_knows_threads() {
     // The simulated device gives its actors threads, and the suite of stores races them: both are tests. Requests to
     // object stores run on threads of their own, of which the rest of the store knows nothing, and the probe races puts.
-    let but = ["group", "receiver", "store/sim", "store/suite.rs", "store/object/pool.rs", "store/probe"];
+    let but = ["group", "receiver", "store/sim", "store/suite.rs", "store/pool.rs", "store/probe"];
     assert_eq!(lines_with("thread", &but), Vec::<String>::new());
     assert!(!lines_with("thread::{Builder", &[]).is_empty(), "the search finds what is there");
 }

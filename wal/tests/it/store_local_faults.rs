@@ -115,8 +115,13 @@ fn sweep(test: &str, call: &str, prepare: impl Fn(&Local), check: impl Fn(&Run, 
                 runs += 1;
                 met += usize::from(run.met);
                 if !run.met {
-                    let full = !also.is_empty() && run.answer.as_deref() == Some("full");
-                    assert!(full || run.answer.as_deref() == Some("ok"), "all is well: {}", run.what);
+                    let answer = run.answer.as_deref().unwrap_or("nothing");
+                    let full = !also.is_empty() && answer == "full";
+                    assert!(
+                        full || answer == "ok",
+                        "no fault was met, and it answered {answer}: {}",
+                        run.what
+                    );
                     break;
                 }
             }

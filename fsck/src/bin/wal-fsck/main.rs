@@ -45,8 +45,8 @@ const ABOUT: &str = "Checks logs, journals and checkpoints, and mends what can b
 
 const PLACES: &str = "\
 URL is the folder of a log or of checkpoints, or a root that has `journal`, `received` and `checkpoints` in it: a path, or
-a URL (file:///DIR, and built with the features s3, gcs and azure s3://BUCKET/PREFIX, gs://BUCKET/PREFIX and
-az://CONTAINER/PREFIX, with options as ?key=value&key=value or from the environment). A folder that is called as a verb is
+a URL (file:///DIR, and built with the features s3, gcs, azure and hdfs s3://BUCKET/PREFIX, gs://BUCKET/PREFIX,
+az://CONTAINER/PREFIX and hdfs://HOST:PORT/PATH, with options as ?key=value&key=value or from the environment). A folder that is called as a verb is
 ./check. Nothing is written without --repair, and a check works beside a live writer; a repair needs the writer to be gone.";
 
 #[derive(Debug, Parser)]

@@ -46,10 +46,10 @@ impl Mending {
         }
     }
 
-    /// How many steps lose nothing.
+    /// How many steps are done without leave to lose data.
     fn safe_steps(&self) -> usize {
         match self {
-            Mending::Log { plan, .. } => plan.steps().iter().filter(|step| step.loses.is_empty()).count(),
+            Mending::Log { plan, .. } => plan.steps_with(Consent::SafeOnly).len(),
             Mending::Checkpoints { .. } => self.steps(),
         }
     }
@@ -87,7 +87,9 @@ fn answer(work: &mut Work<'_>, mendings: &[Mending]) -> Result<Answer, Failure> 
     let consent = if work.args.allow_data_loss { Consent::LoseData } else { Consent::SafeOnly };
     if consent == Consent::SafeOnly && mendings.iter().all(|mending| mending.safe_steps() == 0) {
         work.next = Some(command(work, false, true));
-        return Ok(Answer::Leave("every step gives up data, and that was not allowed"));
+        return Ok(Answer::Leave(
+            "every step gives up data, or comes after one that does, and that was not allowed",
+        ));
     }
     if work.args.yes {
         return Ok(Answer::Do(consent));

@@ -41,8 +41,8 @@ use failure::{Answer, Failure, USAGE};
 
 const PLACES: &str = "\
 PATH is the folder of a log or of checkpoints, or a root that has `journal`, `received` and `checkpoints` in it: a path,
-or a URL (file:///DIR, and built with the features s3, gcs and azure s3://BUCKET/PREFIX, gs://BUCKET/PREFIX and
-az://CONTAINER/PREFIX, with options as ?key=value&key=value or from the environment). Nothing is ever changed, created
+or a URL (file:///DIR, and built with the features s3, gcs, azure and hdfs s3://BUCKET/PREFIX, gs://BUCKET/PREFIX,
+az://CONTAINER/PREFIX and hdfs://HOST:PORT/PATH, with options as ?key=value&key=value or from the environment). Nothing is ever changed, created
 or locked, and a writer may be at work.";
 
 const CODES: &str = "\

@@ -98,7 +98,7 @@ fn root(text: &OsStr) -> Result<Root, Failure> {
 pub(crate) fn not_built(error: Error) -> Failure {
     match error.kind() {
         Kind::Unsupported if error.to_string().contains("built without") => Failure::Usage(format!(
-            "{error}; `cargo install headwater-fsck --features s3,gcs,azure` builds all of them"
+            "{error}; `cargo install headwater-fsck --features s3,gcs,azure,hdfs` builds all of them"
         )),
         Kind::Invalid | Kind::Unsupported => Failure::Usage(error.to_string()),
         _ => Failure::Log(error),
@@ -164,7 +164,9 @@ fn place(text: &OsStr) -> Result<Place, Failure> {
                 format!("a file: URL looks like file:///var/log or file:here, without options: url={url}");
             Failure::Usage(message)
         }),
-        "s3" | "s3a" | "gs" | "az" | "azure" | "adl" | "abfs" | "abfss" => Ok(Place::Url(url.into())),
+        "s3" | "s3a" | "gs" | "az" | "azure" | "adl" | "abfs" | "abfss" | "hdfs" | "viewfs" => {
+            Ok(Place::Url(url.into()))
+        }
         "memory" | "sim" => Err(Failure::Usage(format!("this is the memory of another process: url={url}"))),
         // A folder may well be called so.
         _ if fs::metadata(url).is_ok() => Ok(Place::Folder(url.into())),
@@ -246,7 +248,10 @@ mod tests {
     fn what_cannot_be_opened_is_named() {
         let refused = |url: &str| open(url.as_ref()).unwrap_err().to_string();
         for (url, says) in [
-            ("hdfs://h/x", "no store for hdfs:"),
+            (
+                "hdfs://h:9000/x?regoin=x",
+                if cfg!(feature = "hdfs") { "no such option" } else { "--features s3" },
+            ),
             ("ftp:x", "not a scheme that is known"),
             ("memory:", "the memory of another process"),
             (

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use headwater_fsck::{Depth, check, salvage, salvage_telling};
+use headwater_fsck::{Depth, check, plan, salvage, salvage_telling};
+use headwater_wal::store::sim::{Fault, Sim, When};
 use headwater_wal::store::{Memory, Store};
-use headwater_wal::{Kind, Log, Position, Reader};
+use headwater_wal::{Kind, Log, Position, Reader, Time};
 
 use super::classes::CLASSES;
 use super::{Place, RECORDS, all_but, options, payload};
@@ -61,4 +62,48 @@ fn where_something_is_already_nothing_is_salvaged_to() {
     let error = salvage(&place.sim.store(), &other.sim.store()).unwrap_err();
     assert_eq!(error.kind(), Kind::Exists);
     assert_eq!(other.bytes(), before);
+}
+
+/// A log of more records than a salvage has under way at once.
+fn long(records: usize) -> Arc<dyn Store> {
+    let store: Arc<dyn Store> = Arc::new(Memory::growing());
+    let log = Log::open(store.clone(), options()).unwrap().start(Position::START).unwrap();
+    let tickets: Vec<_> = (0..records).map(|_| log.append(Time(1), "x").unwrap()).collect();
+    tickets.into_iter().for_each(|ticket| assert!(ticket.wait().is_ok()));
+    log.close().unwrap();
+    store
+}
+
+#[test]
+fn a_salvage_that_was_cut_short_is_no_log_that_starts_with_a_part() {
+    const LONG: usize = 4000;
+    let from = long(LONG);
+    for whole in [Sim::growing(4), Sim::objects(4)] {
+        let trial = whole.fork(1);
+        salvage(&from, &trial.store()).unwrap();
+        let mut parts = 0;
+        for step in 1..=trial.operations() - whole.operations() {
+            let to = whole.fork(1);
+            to.plan(When::nth(step), Fault::Crash);
+            let outcome = salvage(&from, &to.store());
+            to.calm();
+            to.power_cut();
+            let opened = Log::open(to.store(), options()).unwrap();
+            let records = opened.replay(Position::START).unwrap().filter(Result::is_ok).count();
+            let Err(error) = opened.start_stepped(Position::START) else {
+                assert!(records == 0 || records == LONG, "cut at step {step}: it starts with {records}");
+                continue;
+            };
+            assert!(outcome.is_err() && error.to_string().contains("salvage"), "{error}");
+            if records == LONG {
+                continue; // the mark is on its way
+            }
+            parts += usize::from(records > 0);
+            let report = check(&*to.store(), Position::START, Depth::Full).unwrap();
+            assert!(!report.is_sound() && report.to_string().contains("salvage"), "{report}");
+            let plan = plan(&to.store(), &report).unwrap();
+            assert!(plan.is_empty() && plan.by_hand().len() == 1, "{plan}");
+        }
+        assert!(parts > 0, "it was never cut in the middle");
+    }
 }

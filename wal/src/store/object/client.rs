@@ -15,11 +15,11 @@ use object_store::{
 use tokio::time::timeout;
 
 use super::failure::{Call, Landed, Verdict, judge};
-use super::patience::{Patience, Tries};
 use super::secrets::Secrets;
 use super::seen::{Said, Seen};
 use super::trace::Trace;
 use crate::error::{Error, Kind, Result};
+use crate::store::patience::{Patience, Tries};
 
 /// So many names a request for their removal; the crate beneath cuts them to what the store takes, and asks for twenty
 /// such parts at once.

@@ -4,23 +4,24 @@ use std::env;
 use std::ffi::OsString;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use object_store::list::PaginatedListStore;
 use object_store::{ObjectStore, RetryConfig};
 
 use super::client::Client;
-use super::patience::Patience;
 use super::secrets::Secrets;
 use super::seen::plain;
 use super::watch::Watching;
-use super::{Bucket, Origin};
+use super::{Bucket, Origin, Patience};
 use crate::error::Result;
 use crate::store::Survives;
 use crate::store::url::{Url, invalid, not_an_option};
 
 /// What our own options are called.
-const OURS: [&str; 5] = ["attempt", "deadline", "pause", "pause_max", "unproven"];
+const OURS: [&str; 5] = {
+    let [attempt, deadline, pause, pause_max] = Patience::OPTIONS;
+    [attempt, deadline, pause, pause_max, "unproven"]
+};
 
 /// What the clients of all clouds take.
 const OF_CLIENTS: [&str; 12] = [
@@ -204,11 +205,10 @@ fn open<C: Cloud>(url: &Url) -> Result<Bucket> {
     let (mut origin, mut patience) = (Origin::default(), Patience::default());
     let mut builder = C::from_env();
     for (option, value) in &url.options {
-        if let Some(duration) = patience.option(option) {
-            let wants =
-                || format!("option {option} wants a duration such as 50ms, 5s, 10m or 1h: value={value:?}");
-            *duration = parse_duration(value).ok_or_else(|| invalid(wants()))?;
-        } else if option == "unproven" {
+        if patience.take(option, value)? {
+            continue;
+        }
+        if option == "unproven" {
             if value != "accept" {
                 return Err(invalid("option unproven has one value: accept"));
             }
@@ -292,31 +292,6 @@ impl Settings {
         self.0.iter().for_each(|(option, value)| secrets.note(option, value));
         secrets
     }
-}
-
-impl Patience {
-    /// What an option of a URL sets.
-    fn option(&mut self, option: &str) -> Option<&mut Duration> {
-        match option {
-            "attempt" => Some(&mut self.attempt),
-            "deadline" => Some(&mut self.deadline),
-            "pause" => Some(&mut self.pause),
-            "pause_max" => Some(&mut self.pause_max),
-            _ => None,
-        }
-    }
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let factor = match &text[digits..] {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    text[..digits].parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use object_store::{ListResult, ObjectMeta};
 
 use super::client::Client;
 use super::order::Order;
-use super::pool::{Begun, Pool};
 use crate::error::{Error, Kind, Result};
+use crate::store::pool::{Begun, Pool};
 use crate::store::{Entry, Name, What};
 
 /// So many entries a page, of those that were listed as a whole.

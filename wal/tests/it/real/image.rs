@@ -20,11 +20,16 @@ pub(super) struct Image {
 impl Image {
     /// Makes one of a kind, such as `ext4`, and mounts it.
     pub(super) fn make(kind: &str) -> Image {
-        let folder = TempDir::new().expect("a folder");
-        Image::make_in(folder, kind)
+        let image = Image::make_in(TempDir::new().expect("a folder"), kind);
+        // It has its room: a machine that is full says so here, and not as a fault of what is tested.
+        let file = fs::File::options().write(true).open(image.file()).expect("the image");
+        let len = file.metadata().expect("its length").len();
+        let allotted = rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, len);
+        allotted.unwrap_or_else(|error| panic!("no {len} bytes for {}: {error}", image.file().display()));
+        image
     }
 
-    /// The same, in a folder of the caller's choice.
+    /// The same, in a folder of the caller's choice, as sparse as its maker leaves it.
     pub(super) fn make_in(folder: TempDir, kind: &str) -> Image {
         // Each about as small as its maker allows.
         let (mib, words, options): (u64, &[&str], _) = match kind {

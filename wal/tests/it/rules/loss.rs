@@ -213,7 +213,7 @@ fn a_log_whose_repair_was_cut_short_does_not_start() {
     for place in Place::both() {
         several(&place);
         place.sim.write_raw("repair.unfinished", &[]);
-        assert!(place.look_at_everything().repair_is_unfinished());
+        assert!(place.look_at_everything().unfinished().is_some());
         assert!(place.look_at_everything().foreign().is_empty());
         let error = place.open().unwrap().accept(Position::START).unwrap_err();
         assert_eq!(error.kind(), Kind::Damaged, "{error}");

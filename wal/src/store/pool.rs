@@ -9,6 +9,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+#[cfg(feature = "hdfs")]
+use tokio::runtime::Handle;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 
@@ -17,22 +19,22 @@ use crate::error::{Error, Kind, Result};
 /// Requests wait more than they work: what is left to do is checksums, signatures and encryption.
 const WORKERS: usize = 2;
 
-/// The runtime that all buckets of this process share; it ends with the last of them.
+/// The runtime that all stores of this process share; it ends with the last of them.
 static SHARED: Mutex<Weak<Pool>> = Mutex::new(Weak::new());
 
-pub(super) struct Pool {
+pub(in crate::store) struct Pool {
     runtime: Option<Runtime>,
 }
 
 impl Pool {
-    pub(super) fn shared() -> Result<Arc<Self>> {
+    pub(in crate::store) fn shared() -> Result<Arc<Self>> {
         let mut shared = SHARED.lock();
         if let Some(pool) = shared.upgrade() {
             return Ok(pool);
         }
         let runtime = Builder::new_multi_thread()
             .worker_threads(WORKERS)
-            .thread_name("headwater-object")
+            .thread_name("headwater-store")
             .enable_all()
             .build()
             .map_err(|error| {
@@ -44,7 +46,7 @@ impl Pool {
     }
 
     /// Begins something; it goes on whether or not anybody waits, until what is returned is dropped.
-    pub(super) fn begin<T: Send + 'static>(
+    pub(in crate::store) fn begin<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Begun<T> {
@@ -58,6 +60,14 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// For clients that have work of their own to do.
+    #[cfg(feature = "hdfs")]
+    pub(in crate::store) fn handle(&self) -> Handle {
+        self.runtime.as_ref().expect("as above").handle().clone()
+    }
+}
+
 impl Drop for Pool {
     fn drop(&mut self) {
         // A plain drop would wait for its threads, which a caller's own runtime answers with a panic.
@@ -68,7 +78,7 @@ impl Drop for Pool {
 }
 
 /// What was begun; given up when it is dropped.
-pub(super) struct Begun<T> {
+pub(in crate::store) struct Begun<T> {
     receiver: Receiver<T>,
     task: AbortHandle,
     _pool: Arc<Pool>,
@@ -76,7 +86,7 @@ pub(super) struct Begun<T> {
 
 impl<T> Begun<T> {
     /// Waits for its end. `None`: it came to none, because something beneath panicked.
-    pub(super) fn wait(self) -> Option<T> {
+    pub(in crate::store) fn wait(self) -> Option<T> {
         self.receiver.recv().ok()
     }
 }

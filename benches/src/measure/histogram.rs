@@ -8,28 +8,37 @@ const BUCKETS: usize = 64 * PER_DOUBLING as usize;
 
 /// Nanoseconds, counted in buckets whose width grows with the value.
 #[derive(Debug, Clone)]
-pub(crate) struct Histogram {
+pub struct Histogram {
     buckets: Vec<u64>,
     count: u64,
 }
 
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram::new()
+    }
+}
+
 impl Histogram {
-    pub(crate) fn new() -> Self {
+    /// One that holds nothing.
+    pub fn new() -> Self {
         Histogram { buckets: vec![0; BUCKETS], count: 0 }
     }
 
-    pub(crate) fn record(&mut self, took: Duration) {
+    /// Counts one more.
+    pub fn record(&mut self, took: Duration) {
         self.buckets[bucket(took.as_nanos().min(u128::from(u64::MAX)) as u64)] += 1;
         self.count += 1;
     }
 
-    pub(crate) fn add(&mut self, other: &Histogram) {
+    /// Counts what another one has.
+    pub fn add(&mut self, other: &Histogram) {
         self.buckets.iter_mut().zip(&other.buckets).for_each(|(bucket, more)| *bucket += more);
         self.count += other.count;
     }
 
     /// The value that a share of all lies at or below, in microseconds; none if there are none.
-    pub(crate) fn quantile_us(&self, share: f64) -> Option<f64> {
+    pub fn quantile_us(&self, share: f64) -> Option<f64> {
         let wanted = ((self.count as f64 * share).ceil() as u64).max(1);
         let mut seen = 0;
         let found = self.buckets.iter().position(|count| {

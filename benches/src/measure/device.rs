@@ -1,29 +1,34 @@
 //! The device that a folder lies on, and what it was made to do: the one witness that no contestant can talk to.
 
 use std::fs;
+use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
-
-use crate::Result;
 
 /// The whole disks below a folder's file system.
 #[derive(Debug, Clone)]
-pub(crate) struct Device {
-    pub(crate) file_system: String,
-    pub(crate) mount_options: String,
+pub struct Device {
+    /// Its file system.
+    pub file_system: String,
+    /// How that is mounted.
+    pub mount_options: String,
     /// Names as in `/proc/diskstats`; none if the file system has no block device that can be found.
-    pub(crate) disks: Vec<String>,
+    pub disks: Vec<String>,
 }
 
 /// Counts since the machine was started, of everything that uses the device.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counts {
-    pub(crate) read_bytes: u64,
-    pub(crate) written_bytes: u64,
-    pub(crate) flushes: u64,
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Read from it.
+    pub read_bytes: u64,
+    /// Written to it.
+    pub written_bytes: u64,
+    /// Flushes of its cache.
+    pub flushes: u64,
 }
 
 impl Device {
-    pub(crate) fn of(folder: &Path) -> Result<Device> {
+    /// The device below a folder.
+    pub fn of(folder: &Path) -> Result<Device> {
         let folder = folder.canonicalize()?;
         let mounts = fs::read_to_string("/proc/self/mountinfo")?;
         // The last of the longest: a later mount hides an earlier one.
@@ -32,7 +37,7 @@ impl Device {
             .filter_map(Mount::parse)
             .filter(|mount| folder.starts_with(&mount.at))
             .max_by_key(|mount| mount.at.as_os_str().len())
-            .ok_or("/proc/self/mountinfo names no file system for the folder")?;
+            .ok_or_else(|| Error::other("/proc/self/mountinfo names no file system for the folder"))?;
         let mut disks = Vec::new();
         if let Some(name) =
             fs::canonicalize(&mount.source).ok().and_then(|path| Some(path.file_name()?.to_owned()))
@@ -43,7 +48,7 @@ impl Device {
     }
 
     /// What the disks did so far; none if there are none to ask, or their kernel counts no flushes (before 5.5).
-    pub(crate) fn counts(&self) -> Option<Counts> {
+    pub fn counts(&self) -> Option<Counts> {
         let stats = fs::read_to_string("/proc/diskstats").ok()?;
         let mut sum = Counts::default();
         for disk in &self.disks {
@@ -58,12 +63,12 @@ impl Device {
     }
 
     /// Whether single writes can be made durable without a flush, so that flushes do not witness `O_DSYNC`.
-    pub(crate) fn forces_unit_access(&self) -> bool {
+    pub fn forces_unit_access(&self) -> bool {
         self.disks.iter().any(|disk| queue(disk, "fua") == "1")
     }
 
     /// For the head of a report.
-    pub(crate) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         let disks: Vec<String> = self.disks.iter().map(|disk| {
             let size = fs::read_to_string(format!("/sys/class/block/{disk}/size")).unwrap_or_default();
             let gib = size.trim().parse::<u64>().unwrap_or(0) / (2 * 1024 * 1024);
@@ -83,7 +88,8 @@ impl Device {
 }
 
 impl Counts {
-    pub(crate) fn since(self, before: Counts) -> Counts {
+    /// What came since these.
+    pub fn since(self, before: Counts) -> Counts {
         Counts {
             read_bytes: self.read_bytes.saturating_sub(before.read_bytes),
             written_bytes: self.written_bytes.saturating_sub(before.written_bytes),
