@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use crate::case::Figures;
 use crate::contestant::{self, Appends, Setup};
-use headwater_benches::measure::histogram::Histogram;
 use crate::memory::Watch;
 use crate::run::Job;
 use crate::window::{Window, remembered, timed};
 use crate::worker::{Done, Worker};
 use crate::workload::{Durability, Kind, Workload};
 use crate::{Result, pin};
+use headwater_benches::measure::histogram::Histogram;
 
 /// What one case may write: what comes faster than that ends early, and the rate is as good.
 const BYTES_MAX: u64 = 3 * 1024 * 1024 * 1024;

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::case::Figures;
 use crate::contestant::{self, Seen, Setup};
-use headwater_benches::measure::histogram::Histogram;
 use crate::memory::Watch;
-use headwater_benches::measure::random::Random;
 use crate::run::Job;
 use crate::window::{Window, remembered, timed};
+use headwater_benches::measure::histogram::Histogram;
+use headwater_benches::measure::random::Random;
 
 /// Replays the whole log over and over until it is time to stop; once, if it is cold. The log is open before; who reads
 /// its log to open it opens it every time.

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use crate::case::{Case, Figures};
-use headwater_benches::measure::statistics::{Spread, spread};
 use crate::summary;
 use crate::workload::{Kind, Workload};
+use headwater_benches::measure::statistics::{Spread, spread};
 
 const MIB: f64 = 1024.0 * 1024.0;
 

@@ -13,13 +13,13 @@ use rustix::process::Pid;
 use crate::args::Args;
 use crate::case::{Case, Figures};
 use crate::contestant::family;
-use headwater_benches::measure::device::Device;
-use headwater_benches::measure::random::Random;
 use crate::root::{Root, enough_room};
 use crate::run::Job;
 use crate::stop::Stop;
 use crate::workload::{self, Durability, Kind, Workload};
 use crate::{Result, machine, report};
+use headwater_benches::measure::device::Device;
+use headwater_benches::measure::random::Random;
 
 /// Runs what the command line asks for and prints the report.
 pub(crate) fn run(args: &Args) -> Result<()> {

@@ -7,9 +7,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::Result;
 use crate::case::Figures;
+use crate::memory::Watch;
 use headwater_benches::measure::device::{Counts, Device};
 use headwater_benches::measure::histogram::Histogram;
-use crate::memory::Watch;
 
 /// What is counted while operations run.
 pub(crate) struct Window {

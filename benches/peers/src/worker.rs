@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use headwater_benches::measure::histogram::Histogram;
 use crate::payload::Payloads;
+use headwater_benches::measure::histogram::Histogram;
 
 /// When an append began, if it is one of those that are timed.
 #[derive(Debug, Clone, Copy)]

@@ -16,7 +16,7 @@ usage: headwater-benches replication [OPTION...]
   --open SIZE:N,...     block lengths and receivers of the open loops (64KiB:4); `none`
   --parts F,...         their rates, as parts of what the slowest log on local disk that survives a power cut made of the
                         same blocks in a closed loop (0.1,0.25,0.5,0.75)
-  --rate N              or that many blocks a second, of all receivers together
+  --rates N,...         or so many blocks a second, of all receivers together
   --only SYSTEM,...     of these only: memory, copies-2, copies-3, log-process, log-power, copies-2+log-power, log-object
   --object URL          where logs of log-object lie (s3://...; memory: is an object store in the process); without it, or
                         HEADWATER_BENCH_OBJECT, log-object is left out
@@ -38,7 +38,8 @@ pub(super) struct Args {
     /// Block lengths and receivers.
     pub(super) open: Vec<(u64, u64)>,
     pub(super) parts: Vec<f64>,
-    pub(super) rate: Option<f64>,
+    /// None: as parts say.
+    pub(super) rates: Vec<f64>,
     pub(super) systems: Vec<&'static System>,
     pub(super) object: Option<String>,
     pub(super) dir: PathBuf,
@@ -59,7 +60,7 @@ impl Args {
             outstanding: vec![None],
             open: vec![(64 << 10, 4)],
             parts: vec![0.1, 0.25, 0.5, 0.75],
-            rate: None,
+            rates: Vec::new(),
             systems: Vec::new(),
             object: std::env::var("HEADWATER_BENCH_OBJECT").ok(),
             dir: crate::folder(beside.to_str().unwrap_or(".")),
@@ -85,7 +86,7 @@ impl Args {
         if args.object.is_none() {
             args.systems.retain(|system| !system.is_object());
         }
-        let rates = args.parts.iter().chain(&args.rate).all(|rate| rate.is_finite() && *rate > 0.0);
+        let rates = args.parts.iter().chain(&args.rates).all(|rate| rate.is_finite() && *rate > 0.0);
         let sane = args.seconds > 0.0 && args.seconds < 3600.0 && rates && !args.systems.is_empty();
         sane.then_some(Some(args))
             .ok_or_else(|| format!("seconds, parts and rates are above 0\n{USAGE}").into())
@@ -95,7 +96,7 @@ impl Args {
     fn shrink(&mut self) {
         (self.rounds, self.seconds) = (1, 0.05);
         (self.receivers, self.blocks) = (vec![2], vec![1 << 10, 64 << 10]);
-        (self.open, self.rate) = (vec![(64 << 10, 2)], Some(200.0));
+        (self.open, self.rates) = (vec![(64 << 10, 2)], vec![200.0]);
     }
 
     /// Takes one option; none if there is no such option, or it has no such value.
@@ -114,7 +115,7 @@ impl Args {
             "--open" if value == "none" => self.open.clear(),
             "--open" => self.open = list(value, open)?,
             "--parts" => self.parts = list(value, |word| word.parse().ok())?,
-            "--rate" => self.rate = Some(value.parse().ok()?),
+            "--rates" => self.rates = list(value, |word| word.parse().ok())?,
             "--only" => self.systems = list(value, super::system::named)?,
             "--object" => self.object = Some(value.into()),
             "--dir" => self.dir = value.into(),

@@ -31,6 +31,15 @@ pub(super) fn below(place: &str, folder: &str) -> String {
     }
 }
 
+/// The same URL for who need not prove again that the store there is fit for logs.
+pub(super) fn proven(url: &str) -> String {
+    let is_a_cloud = url.contains("://") && !url.starts_with("file:");
+    match is_a_cloud && !url.contains("unproven=") {
+        true => format!("{url}{}unproven=accept", if url.contains('?') { '&' } else { '?' }),
+        false => url.into(),
+    }
+}
+
 /// A URL without its options, which may be secrets.
 pub(super) fn shown(url: &str) -> &str {
     url.split_once('?').map_or(url, |(place, _)| place)
@@ -66,5 +75,7 @@ mod tests {
         assert_eq!(url, "s3://bucket/x/log-1?region=y&secret_access_key=z");
         assert_eq!(shown(&url), "s3://bucket/x/log-1");
         assert_eq!(below("memory:", "log-1"), "memory:");
+        assert_eq!(proven("s3://bucket?region=y"), "s3://bucket?region=y&unproven=accept");
+        assert_eq!([proven("memory:"), proven("file:///x")], ["memory:", "file:///x"]);
     }
 }

@@ -65,6 +65,8 @@ struct Rounds<'a> {
     args: &'a Args,
     /// Removed at the end; what a killed run left there is the operating system's to find.
     place: tempfile::TempDir,
+    /// A folder on the object store that no other run has.
+    object: Option<String>,
     counted: Vec<[String; 2]>,
     json: fs::File,
 }
@@ -74,8 +76,9 @@ impl<'a> Rounds<'a> {
         let place =
             tempfile::tempdir_in(&args.dir).map_err(|error| format!("no folder to bench in: {error}"))?;
         let json = fs::File::create(args.out.join("lines.jsonl"))?;
-        let mut rounds = Rounds { args, place, counted: Vec::new(), json };
-        let (dir, object) = (rounds.place.path().join("losing"), rounds.object());
+        let mut rounds = Rounds { args, place, object: None, counted: Vec::new(), json };
+        rounds.object = rounds.proven()?;
+        let (dir, object) = (rounds.place.path().join("losing"), rounds.object.clone());
         let count = |system: &&System| losing::count(system, &dir, object.as_deref());
         rounds.counted = args.systems.iter().map(count).collect::<Result<_>>()?;
         Ok(rounds)
@@ -115,10 +118,10 @@ impl<'a> Rounds<'a> {
                 // Of loops with few and with many on their way it is the faster one.
                 summary::closed_rates(lines).into_iter().reduce(f64::max)
             });
-            let rates: Vec<f64> = match (self.args.rate, made.reduce(f64::min)) {
-                (Some(rate), _) => vec![rate],
-                (None, Some(slowest)) => self.args.parts.iter().map(|part| nice(part * slowest)).collect(),
-                (None, None) => {
+            let rates: Vec<f64> = match (&self.args.rates[..], made.reduce(f64::min)) {
+                (rates @ [_, ..], _) => rates.to_vec(),
+                ([], Some(slowest)) => self.args.parts.iter().map(|part| nice(part * slowest)).collect(),
+                ([], None) => {
                     eprintln!(
                         "no open loops of blocks of {block_bytes} B and {receivers} receivers: no rate is known"
                     );
@@ -167,16 +170,20 @@ impl<'a> Rounds<'a> {
             seconds: self.args.seconds,
             warm_up_seconds: self.args.seconds / 2.0,
             dir: self.place.path().join("case"),
-            object: self.object(),
+            object: self.object.clone(),
             counted: self.counted[at].clone(),
         };
         case::run(&job).map_err(|error| format!("{} at {point:?}: {error}", system.name).into())
     }
 
-    /// A folder on the object store that no other run has.
-    fn object(&self) -> Option<String> {
-        let name = self.place.path().file_name()?.to_string_lossy();
-        self.args.object.as_deref().map(|url| super::place::below(url, name.trim_start_matches('.')))
+    /// The folder on the object store, which is proven to be fit for logs here and not again in each case.
+    fn proven(&self) -> Result<Option<String>> {
+        let is_asked = self.args.systems.iter().any(|system| system.is_object());
+        let Some(url) = self.args.object.as_deref().filter(|_| is_asked) else { return Ok(None) };
+        let name = self.place.path().file_name().unwrap_or_default().to_string_lossy();
+        let url = super::place::below(url, name.trim_start_matches('.'));
+        headwater_wal::store::open(&url)?.prove()?;
+        Ok(Some(super::place::proven(&url)))
     }
 }
 

@@ -28,10 +28,10 @@ pub(super) fn plot(tables: &[Table]) -> Option<String> {
     }
     let panel = (receivers.len() as f64 * CELL.0).max(250.0);
     let (width, height) =
-        ((LEFT + 2.0 * panel + 120.0).max(700.0), TOP + blocks.len() as f64 * CELL.1 + 90.0);
+        ((LEFT + 2.0 * panel + 120.0).max(700.0), TOP + blocks.len() as f64 * CELL.1 + 70.0);
     let mut svg = Svg::new(width, height);
     svg.title(
-        "Log or copies: how many times the throughput of two copies in memory",
+        "Log or copies? Throughput of a log ÷ that of two copies in memory",
         &[
             "Blue: the log takes more blocks a second than two copies do, which survive one process only.",
             "Orange: it takes fewer, and that is what surviving more costs. Closed loops, medians.",
@@ -42,7 +42,8 @@ pub(super) fn plot(tables: &[Table]) -> Option<String> {
         svg.text((left + panel / 2.0, TOP - 32.0), 14.0, Anchor::Middle, "#111111", is);
         for (column, receivers) in receivers.iter().enumerate() {
             let x = left + (column as f64 + 0.5) * CELL.0;
-            svg.text((x, TOP - 10.0), 12.0, Anchor::Middle, "#555555", &receivers.to_string());
+            let label = if *receivers == 1 { "1 receiver".into() } else { receivers.to_string() };
+            svg.text((x, TOP - 10.0), 12.0, Anchor::Middle, "#555555", &label);
             for (row, block_bytes) in blocks.iter().enumerate() {
                 let of = |table: &&&Table| (table.block_bytes, table.receivers) == (*block_bytes, *receivers);
                 // Of loops with more or fewer blocks on their way, the one with the most.
@@ -55,14 +56,12 @@ pub(super) fn plot(tables: &[Table]) -> Option<String> {
                 svg.text(middle, 17.0, Anchor::Middle, "#111111", &format!("{ratio:.2}×"));
             }
         }
-        let bottom = TOP + blocks.len() as f64 * CELL.1;
-        svg.text((left + panel / 2.0, bottom + 24.0), 12.0, Anchor::Middle, "#555555", "receivers (above)");
     }
     for (row, block_bytes) in blocks.iter().enumerate() {
         let y = TOP + (row as f64 + 0.5) * CELL.1 + 5.0;
         svg.text((LEFT - 12.0, y), 13.0, Anchor::End, "#111111", &size(*block_bytes));
     }
-    svg.text((LEFT - 12.0, TOP - 10.0), 12.0, Anchor::End, "#555555", "block");
+    svg.text((LEFT - 12.0, TOP - 10.0), 12.0, Anchor::End, "#555555", "blocks of");
     legend(&mut svg, height - 40.0);
     Some(svg.finish())
 }
