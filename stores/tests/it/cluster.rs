@@ -110,7 +110,7 @@ fn a_name_node_that_comes_back_is_waited_for(cluster: &mut Cluster) {
 }
 
 fn a_data_node_that_goes_ends_the_log_and_a_restart_settles(cluster: &mut Cluster) {
-    let mut place = Place::new(&cluster.bucket(), "data-node");
+    let mut place = Place::new(&cluster.bucket(), "data-node").asking(&[("attempt", "4s")]);
     let log = place.start();
     let told = appending(&log, 0, |_| {
         cluster.kill(Node::Data).expect("it is killed");

@@ -49,7 +49,10 @@ impl Life {
     fn new(seed: u64) -> Life {
         let mut random = Random::new(seed);
         let growing = random.coin();
-        let sim = if growing { Sim::growing(seed) } else { Sim::objects(seed) };
+        Life::on(if growing { Sim::growing(seed) } else { Sim::objects(seed) }, growing, random)
+    }
+
+    fn on(sim: Sim, growing: bool, random: Random) -> Life {
         let driver = Driver::on_sim(sim);
         driver.sim().keep_history();
         let intakes = [(NUMBERED, 0), (NUMBERED, 1), (NUMBERED, 2), (PLAIN, 0)];

@@ -75,12 +75,12 @@ impl Writer {
     /// Makes what was written durable: on the disk of every DataNode that has it, and its length at the NameNode.
     ///
     /// A NameNode that is away is waited for, since only its part is asked for again: a DataNode that failed to sync takes
-    /// the client's connection to it along, and then nothing of this file succeeds any more.
+    /// the client's connection to it along, and then nothing of this file succeeds any more. A DataNode that goes while the
+    /// client waits for its word can make it wait for ever, so an answer that does not come in time ends the file too.
     pub(super) async fn sync(&mut self, client: &Client) -> Result<(), Seen> {
         let mut tries = Tries::begin(&client.patience);
         loop {
-            let time = client.patience.deadline.max(tries.time_for(0));
-            match within(time, self.file.hsync()).await {
+            match within(tries.time_for(0), self.file.hsync()).await {
                 Ok(()) => return Ok(()),
                 Err(seen) if seen.of_name_node() && tries.pause().await => {}
                 Err(seen) => return Err(seen),

@@ -79,7 +79,7 @@ impl Tail for Growing {
     fn write(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
         let bytes = joined(parts);
         self.with(Some(offset), |client, mut writer| async move {
-            let time = client.patience.deadline.max(client.patience.for_bytes(bytes.len() as u64));
+            let time = client.patience.for_bytes(bytes.len() as u64);
             let written = within(time, writer.write(bytes)).await;
             (writer, written)
         })
@@ -95,7 +95,7 @@ impl Tail for Growing {
     fn write_through(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
         let bytes = joined(parts);
         self.with(Some(offset), |client, mut writer| async move {
-            let time = client.patience.deadline.max(client.patience.for_bytes(bytes.len() as u64));
+            let time = client.patience.for_bytes(bytes.len() as u64);
             let done = match within(time, writer.write(bytes)).await {
                 Ok(()) => writer.sync(&client).await,
                 failed => failed,
