@@ -46,7 +46,10 @@ pub fn take() {
         let program = current_exe().expect("a program knows where it is");
         panic!("{}", Command::new(program).args(others).env(SIZES, words.join(" ")).exec());
     }
-    parse(&given()).unwrap_or_else(|error| panic!("{error}"));
+    if let Err(error) = parse(&given()) {
+        eprintln!("{error}");
+        std::process::exit(2);
+    }
 }
 
 /// What was given for a size, or what it is without.
