@@ -3,21 +3,21 @@
 
 use std::time::Duration;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use headwater_benches::folder;
 use headwater_benches::reading::Reading;
-
-const MIB: usize = 256;
+use headwater_benches::sizes::{self, list_or, named, one};
 
 fn replay(criterion: &mut Criterion) {
     let folder = folder(env!("CARGO_TARGET_TMPDIR"));
-    for (size, record_bytes) in [("1KiB", 1024), ("64KiB", 64 << 10), ("1MiB", 1 << 20)] {
+    let log = one("log");
+    for bytes in list_or("record", "1KiB,64KiB,1MiB") {
         let reading =
-            Reading::new(&folder, (MIB << 20) / record_bytes, record_bytes, 64 << 20).expect("a log");
+            Reading::new(&folder, log.div_ceil(bytes), bytes, one("segment") as u64).expect("a log");
         let mut group = criterion.benchmark_group("replay");
         group.sample_size(10).throughput(Throughput::Bytes(reading.bytes()));
         let mut row = |name: &str, body: fn(&Reading) -> Duration| {
-            group.bench_function(format!("{MIB}MiB/{size}/{name}"), |bencher| {
+            group.bench_function(format!("{}/{}/{name}", named(log), named(bytes)), |bencher| {
                 bencher.iter_custom(|rounds| (0..rounds).map(|_| body(&reading)).sum());
             });
         };
@@ -29,4 +29,9 @@ fn replay(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, replay);
-criterion_main!(benches);
+
+fn main() {
+    sizes::take();
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -11,6 +11,8 @@ pub mod receiving;
 pub mod replica;
 pub mod replicating;
 pub mod replication;
+pub mod resuming;
+pub mod sizes;
 mod writing;
 
 use std::path::{Path, PathBuf};

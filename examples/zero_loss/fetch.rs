@@ -1,6 +1,8 @@
 //! How the driver reads blocks: by their handles from the receivers' logs, or from whoever keeps a copy in memory.
 
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use headwater::checkpoint::journal::{Allotment, Block, Run};
@@ -13,6 +15,9 @@ use crate::options::Options;
 use crate::place::Place;
 use crate::sink::Output;
 use crate::{Result, text};
+
+/// So long a block is waited for whose segment is being written.
+const SEALED_WITHIN: Duration = Duration::from_secs(20);
 
 pub(crate) struct Fetch {
     root: Root,
@@ -64,6 +69,19 @@ impl Fetch {
     }
 
     fn logged(&self, run: &Run, blocks: &[Block]) -> Result<BTreeMap<u64, Bytes>> {
+        let began = Instant::now();
+        loop {
+            match self.logged_now(run, blocks) {
+                // On HDFS what is being written is read when it is sealed: soon, or when the heir of a killed receiver starts.
+                Err(error) if error.kind() == Kind::Unavailable && began.elapsed() < SEALED_WITHIN => {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                found => return Ok(found?),
+            }
+        }
+    }
+
+    fn logged_now(&self, run: &Run, blocks: &[Block]) -> headwater::Result<BTreeMap<u64, Bytes>> {
         let reader = Reader::open(self.root.received_by(run.log)?)?;
         let handles: Vec<Handle> = blocks.iter().map(|block| block.handle).collect();
         let mut found = BTreeMap::new();
@@ -71,7 +89,7 @@ impl Fetch {
             match record {
                 Ok(record) => drop(found.insert(handle.position().0, record.payload)),
                 Err(error) if self.may_lose && error.kind() != Kind::Unavailable => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
         Ok(found)

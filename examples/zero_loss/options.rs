@@ -26,7 +26,7 @@ usage: zero_loss [OPTION VALUE]...
   --rate N            records a second, of each of two partitions (2000)
   --batch N           milliseconds from batch to batch (100)
   --dir DIR           works in DIR, a new directory, and keeps it
-  --store URL         keeps log, journal and checkpoints there (s3://BUCKET/PREFIX, gs:, az:, hdfs:, file:), and results if they
+  --store URL         keeps log, journal and checkpoints there (s3://BUCKET/PREFIX, gs:, az:, file:), and results if they
                       are files, in a folder of its own, which is removed at the end unless there is a --dir
   --table             runs the whole table of guarantees, one row after another: expected and observed; with --store
                       those rows that have a log

@@ -19,6 +19,9 @@ use crate::{Result, tell};
 /// How long a graceful stop may take.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 
+/// How old a segment gets that nobody can read before it is sealed.
+const SEALED_WITHIN: Duration = Duration::from_millis(500);
+
 /// How long blocks that lie in memory only are kept when the receiver has stopped.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(2);
 
@@ -31,8 +34,12 @@ pub(crate) fn run(options: &Options, place: &Place, number: u32) -> Result<()> {
     let choices = receiver::Options::default().of(0, number).back_off(Duration::from_millis(5));
     // It cannot start before it has asked the driver, which may be dead at this moment.
     let restarts = Restarts { max: 10, within: Duration::from_secs(60), back_off: Duration::from_millis(10) };
-    // Small segments, so that some of them are done with in half a minute.
-    let open = || Log::open(store.clone(), headwater::Options::default().segment_bytes(256 << 10));
+    // Small segments, so that some of them are done with in half a minute; on HDFS also young ones, for the driver can
+    // read a block when its segment is sealed.
+    let log = headwater::Options::default().segment_bytes(256 << 10);
+    let is_leased = store.append().is_some_and(|append| append.leases().is_some());
+    let log = if is_leased { log.segment_age(SEALED_WITHIN) } else { log };
+    let open = || Log::open(store.clone(), log.clone());
     let clock = SystemClock::default();
     if options.source == SourceKind::Reliable {
         let start = || Receiver::start(open()?, driver.clone(), Reliable::new(line.clone()), choices.clone());

@@ -35,8 +35,7 @@ const POWER: (Much, &str) = (
     Much::Nothing,
     "wal/tests/it/real/power.rs: on_ext4_a_power_cut_loses_nothing_that_was_acknowledged, and on xfs",
 );
-const OBJECT: (Much, &str) =
-    (Much::Nothing, "what the store promises; zero_loss --table --store URL");
+const OBJECT: (Much, &str) = (Much::Nothing, "what the store promises; zero_loss --table --store URL");
 
 /// In the order of every table.
 pub(super) const SYSTEMS: &[System] = &[

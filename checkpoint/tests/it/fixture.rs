@@ -110,10 +110,12 @@ pub(crate) fn on_every_store(test: impl Fn(Arc<dyn Store>)) {
     test(Arc::new(Local::open(dir.path().join("checkpoints")).unwrap()));
     test(Sim::objects(1).store());
     test(Sim::growing(1).store());
+    test(Sim::leases(1).store());
 }
 
 /// The same on stores that lock nobody out.
 pub(crate) fn on_objects(test: impl Fn(Arc<dyn Store>)) {
     test(Arc::new(Memory::objects()));
     test(Sim::objects(1).store());
+    test(Sim::leases(1).store());
 }

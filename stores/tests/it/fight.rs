@@ -11,7 +11,7 @@ fn a_writer_that_was_stopped_and_replaced_acknowledges_nothing_when_it_wakes() {
 
 #[test]
 fn a_writer_whose_lease_was_ended_while_it_was_stopped_acknowledges_nothing_when_it_wakes() {
-    fight(Server::Hdfs, "10");
+    fight(Server::Hdfs, "5");
 }
 
 fn fight(server: Server, rounds: &str) {

@@ -570,7 +570,7 @@ impl Core {
         if busy {
             return self.options.idle_after;
         }
-        let due = writer.active_since().map(|since| since.after(self.options.segment_age));
+        let due = writer.active_since().map(|since| self.options.sealed_by(since));
         let mut now = Time(0);
         let done = caught(|| {
             now = self.now();
@@ -590,7 +590,7 @@ impl Core {
         match writer.active_since() {
             None => Duration::MAX,
             Some(since) => {
-                let due = since.after(self.options.segment_age);
+                let due = self.options.sealed_by(since);
                 Duration::from_millis(due.0.saturating_sub(now.0).max(1))
             }
         }

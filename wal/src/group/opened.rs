@@ -34,6 +34,7 @@ impl Log {
     pub fn open_with(store: Arc<dyn Store>, options: Options, clock: Arc<dyn Clock>) -> Result<Opened> {
         options.check()?;
         let survey = look_near(&*store, Position::START, Depth::Quick)?;
+        let options = options.on(&*store);
         Ok(Opened { store, options, clock, survey, accepted: Vec::new(), stated: Vec::new() })
     }
 }

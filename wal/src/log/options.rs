@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
 use crate::format::frame::{FRAME_HEADER_BYTES, PAYLOAD_BYTES_LIMIT};
 use crate::format::group::GROUP_HEADER_BYTES;
 use crate::format::totals::Totals;
 use crate::format::{Durability, header};
-use crate::store::{SECTOR_BYTES, Store};
+use crate::store::{SECTOR_BYTES, Store, leasing};
 
 /// Room kept in every segment that grows, so that retiring works when the disk is full.
 pub(crate) const MARKS_BYTES: u64 = 4096;
+
+/// When a segment is sealed, if nobody says otherwise; and where until then nobody can read it.
+const AGE: Duration = Duration::from_secs(3600);
+const AGE_WHERE_UNREADABLE: Duration = Duration::from_secs(10);
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -32,7 +37,8 @@ pub enum Compression {
 pub struct Options {
     pub(crate) durability: Durability,
     pub(crate) segment_bytes: u64,
-    pub(crate) segment_age: Duration,
+    /// None until the [medium](Options::on) is known, if nobody has said it.
+    segment_age: Option<Duration>,
     pub(crate) record_bytes_max: u32,
     pub(crate) group_bytes_max: u64,
     pub(crate) queue_bytes_max: u64,
@@ -52,7 +58,7 @@ impl Default for Options {
         Options {
             durability: Durability::Power,
             segment_bytes: 64 * MIB,
-            segment_age: Duration::from_secs(3600),
+            segment_age: None,
             record_bytes_max: 64 << 20,
             group_bytes_max: 4 * MIB,
             queue_bytes_max: 64 * MIB,
@@ -83,8 +89,6 @@ impl Options {
         /// of its own. Whole segments are what is retired, and what a disk must have room for: the one that grows, and the
         /// next one, which is made ahead.
         segment_bytes: u64;
-        /// How old a segment gets, by the engine's time, before it is sealed, also an idle one: an hour.
-        segment_age: Duration;
         /// The longest payload that is taken, and the longest that is read: 64 MiB, at most 1 GiB.
         record_bytes_max: u32;
         /// How many bytes of frames share a sync or a put, at most: 4 MiB, and never more than `segment_bytes`; one larger
@@ -114,6 +118,14 @@ impl Options {
         /// After how many segments a log on an object store gets a summary: 256, from 2 to 16384. Opening lists and reads
         /// no more than about so many, whatever the age of the log.
         summary_segments: usize;
+    }
+
+    /// How old a segment gets, by the engine's time, before it is sealed, also an idle one: an hour; or ten seconds where
+    /// a segment that is being written cannot be read (HDFS), for that is how long whoever reads it by handle then waits.
+    #[must_use]
+    pub fn segment_age(mut self, segment_age: Duration) -> Self {
+        self.segment_age = Some(segment_age);
+        self
     }
 
     /// Options from text such as a URL's query: `segment_bytes=16MiB&durability=process`. What is not named keeps its
@@ -148,7 +160,7 @@ impl Options {
                 }
             }
             "segment_bytes" => self.segment_bytes = bytes()?,
-            "segment_age" => self.segment_age = duration()?,
+            "segment_age" => self.segment_age = Some(duration()?),
             "record_bytes_max" => {
                 self.record_bytes_max = u32::try_from(bytes()?).map_err(|_| wrong("at most 1GiB"))?;
             }
@@ -186,9 +198,15 @@ impl Options {
 
     /// The options on a medium. Where files grow, groups begin on sectors, so that no write touches a sector that holds
     /// anything acknowledged; where objects are put whole, they are packed.
-    pub(crate) fn on(&self, store: &dyn Store) -> Self {
+    pub(crate) fn on(self, store: &dyn Store) -> Self {
         let block_bytes = if store.append().is_some() { SECTOR_BYTES } else { 8 };
-        Options { block_bytes, ..self.clone() }
+        let age = if leasing(store).is_some() { AGE_WHERE_UNREADABLE } else { AGE };
+        Options { block_bytes, segment_age: self.segment_age.or(Some(age)), ..self }
+    }
+
+    /// When a segment that was begun at a time is sealed.
+    pub(crate) fn sealed_by(&self, begun: Time) -> Time {
+        begun.after(self.segment_age.unwrap_or(AGE))
     }
 
     /// Refuses what cannot work together.

@@ -353,7 +353,7 @@ impl Writer {
             return Ok(self.flying == 0 || (bounded && !mark));
         }
         let kept = if mark { 0 } else { MARKS_BYTES };
-        let young = |active: &Active| now < active.header.time.after(self.options.segment_age);
+        let young = |active: &Active| now < self.options.sealed_by(active.header.time);
         let fits =
             |active: &Active| active.room(kept) >= group && (mark || (!active.marks_only && young(active)));
         if !self.active.as_ref().is_some_and(fits) {

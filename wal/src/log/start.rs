@@ -60,7 +60,6 @@ pub(crate) struct Started {
 /// Starts: returns the writer of a new epoch, and what was found and decided.
 pub(crate) fn start(store: Arc<dyn Store>, options: &Options, given: &Given<'_>) -> Result<Started> {
     options.check()?;
-    let options = &options.on(&*store);
     // What is damaged is refused before anything is claimed.
     let found = look_near(&*store, given.at_least, Depth::Quick)?;
     refuse(&found, options, given.accepted)?;

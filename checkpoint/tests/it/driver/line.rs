@@ -9,7 +9,7 @@ use std::sync::Arc;
 use headwater_checkpoint::journal::ReceiverLog;
 use headwater_checkpoint::receive::Reports;
 use headwater_wal::receiver::{self, Answer, Driver, Report};
-use headwater_wal::store::sim::Random;
+use headwater_wal::store::sim::{Cut, Random, Sim};
 use headwater_wal::{Error, Kind, Position, Reader, Result};
 use parking_lot::Mutex;
 
@@ -187,7 +187,18 @@ impl Line {
     /// The numbers of a plain block's records. It is gone if it was taken long ago.
     fn read(&self, block: &Report) -> Vec<u64> {
         let received = &self.world.received[receiver_at(block.stream, block.receiver)];
-        match Reader::open(received.store()).unwrap().read(&block.handle) {
+        let read = |sim: &Sim| Reader::open(sim.store()).unwrap().read(&block.handle);
+        let read = match read(received) {
+            Err(error) if error.kind() == Kind::Unavailable => {
+                // Its segment is being written: what was synced shows to whoever ends the lease.
+                let ended = received.fork(block.number);
+                ended.expire_leases();
+                ended.power_cut_as(Cut::LoseAll);
+                read(&ended)
+            }
+            read => read,
+        };
+        match read {
             Ok(record) => items(&record.payload).iter().map(|item| item.number).collect(),
             Err(error) if error.kind() == Kind::Retired => Vec::new(),
             Err(error) => panic!("a block was reported that is not durable: {block:?} {error:?}"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use headwater_wal::store::leasing;
 use headwater_wal::store::sim::Random;
 use headwater_wal::{Kind, Time};
 use parking_lot::Mutex;
@@ -20,6 +21,17 @@ use super::world::{Machine, World, plan_a_fault};
 pub(crate) fn run(seed: u64, tally: &Tally) {
     let mut random = Random::new(seed);
     let world = World::new(seed, &mut random, tally);
+    run_in(world, random, seed, tally);
+}
+
+/// Runs the life of this seed with everything under leases.
+pub(crate) fn run_under_leases(seed: u64, tally: &Tally) {
+    let mut random = Random::new(seed);
+    let world = World::under_leases(seed, &mut random, tally);
+    run_in(world, random, seed, tally);
+}
+
+fn run_in(world: World, random: Random, seed: u64, tally: &Tally) {
     let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         Lives::new(world.clone(), random).live();
     }));
@@ -287,8 +299,10 @@ impl Lives {
                 break;
             }
             // Whoever finds no room for its report waits for batches to finish.
+            self.make_readable();
             driver.complete();
         }
+        self.make_readable();
         driver.complete();
         assert!(driver.over.is_none() && driver.has_all_done(), "on calm media: {:?}", driver.over);
         self.world.model.lock().check_all(driver.app());
@@ -301,6 +315,13 @@ impl Lives {
         let driver = self.driver.lock();
         assert_eq!(*driver.app(), app);
         assert!(driver.has_all_done(), "everything was done");
+    }
+
+    /// Where files have leases nobody reads a block before its segment is sealed.
+    fn make_readable(&mut self) {
+        if leasing(&*self.world.journal.store()).is_some() {
+            self.fleet.seal_all();
+        }
     }
 
     fn come_back_calmly(&mut self) {

@@ -127,3 +127,21 @@ fn nothing_is_lost_and_nothing_comes_twice_whatever_befalls_a_driver_its_receive
     ];
     each_seed(lives::run, &met);
 }
+
+#[test]
+fn nothing_is_lost_and_nothing_comes_twice_under_leases() {
+    let met = [
+        "device: late link: landed",
+        "device: late put: landed",
+        "device: link: answer lost",
+        "device: power cut: unsynced sector lost",
+        "drivers replaced while they lived",
+        "drivers restored",
+        "receivers replaced while they lived",
+        "replaced drivers told",
+        "replaced receivers told",
+        "segments of receivers removed",
+        "segments of the journal removed",
+    ];
+    each_seed(lives::run_under_leases, &met);
+}

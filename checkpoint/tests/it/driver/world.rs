@@ -42,15 +42,22 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, random: &mut Random, tally: &Tally) -> World {
         let growing = random.coin();
-        World::on(|growing, seed| if growing { Sim::growing(seed) } else { Sim::objects(seed) }, growing, random, tally)
+        let make = |growing, seed| if growing { Sim::growing(seed) } else { Sim::objects(seed) };
+        World::on(make, growing, seed, random, tally)
     }
 
     /// The driver and its receivers under leases.
-    pub(crate) fn under_leases(random: &mut Random, tally: &Tally) -> World {
-        World::on(|_, seed| Sim::leases(seed), false, random, tally)
+    pub(crate) fn under_leases(seed: u64, random: &mut Random, tally: &Tally) -> World {
+        World::on(|_, seed| Sim::leases(seed), false, seed, random, tally)
     }
 
-    fn on(make: impl Fn(bool, u64) -> Sim, growing: bool, random: &mut Random, tally: &Tally) -> World {
+    fn on(
+        make: impl Fn(bool, u64) -> Sim,
+        growing: bool,
+        seed: u64,
+        random: &mut Random,
+        tally: &Tally,
+    ) -> World {
         let sim = |growing: bool, seed: u64| {
             let sim = make(growing, seed);
             // It costs more than all the rest, and the seed alone brings it back.

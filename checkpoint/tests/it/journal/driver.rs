@@ -33,6 +33,7 @@ pub(crate) fn everywhere(test: impl Fn(Driver)) {
     test(Driver::on(Arc::new(Memory::objects())));
     test(Driver::on_sim(Sim::growing(1)));
     test(Driver::on_sim(Sim::objects(1)));
+    test(Driver::on_sim(Sim::leases(1)));
 }
 
 impl Driver {

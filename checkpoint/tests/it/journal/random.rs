@@ -49,7 +49,10 @@ impl Life {
     fn new(seed: u64) -> Life {
         let mut random = Random::new(seed);
         let growing = random.coin();
-        let sim = if growing { Sim::growing(seed) } else { Sim::objects(seed) };
+        Life::on(if growing { Sim::growing(seed) } else { Sim::objects(seed) }, growing, random)
+    }
+
+    fn on(sim: Sim, growing: bool, random: Random) -> Life {
         let driver = Driver::on_sim(sim);
         driver.sim().keep_history();
         let intakes = [(NUMBERED, 0), (NUMBERED, 1), (NUMBERED, 2), (PLAIN, 0)];
@@ -475,14 +478,23 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn nothing_is_lost_and_nothing_is_there_twice_whatever_happens() {
+    every_life(1000, Life::new);
+}
+
+#[test]
+fn nothing_is_lost_and_nothing_is_there_twice_under_leases() {
+    every_life(300, |seed| Life::on(Sim::leases(seed), false, Random::new(seed)));
+}
+
+fn every_life(usual: u64, new: impl Fn(u64) -> Life) {
     let only = std::env::var("HEADWATER_SEED").ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match only {
         Some(seed) => seed..seed + 1,
-        None => 0..number("HEADWATER_JOURNAL_SEEDS", 1000),
+        None => 0..number("HEADWATER_JOURNAL_SEEDS", usual),
     };
     let mut tally: BTreeMap<&'static str, u64> = BTreeMap::new();
     for seed in seeds.clone() {
-        let mut life = Life::new(seed);
+        let mut life = new(seed);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| life.live())) {
             eprintln!("failed: HEADWATER_SEED={seed}");
             if only.is_some() {

@@ -149,6 +149,19 @@ fn every_promise_holds_in_long_lives_full_of_accidents() {
 }
 
 #[test]
+fn every_promise_holds_under_leases_among_writers_that_take_turns() {
+    let met = [
+        "lives beside others",
+        "starts beside others: fenced",
+        "device: late put: found its name taken",
+        "device: late put: landed",
+        "device: put: answer lost",
+        "device: put: exists, its own",
+    ];
+    each_seed(turns::run_under_leases, &met);
+}
+
+#[test]
 fn every_promise_holds_among_two_and_three_writers_that_take_turns() {
     each_seed(
         turns::run,

@@ -9,7 +9,16 @@ use super::world::World;
 /// Runs the lives of this seed.
 pub(crate) fn run(seed: u64, tally: &Tally) {
     let mut random = Random::new(seed);
-    let mut world = World::new(random.one_in(4), seed, tally);
+    let world = World::new(random.one_in(4), seed, tally);
+    run_in(world, random, seed, tally);
+}
+
+/// Runs the lives of this seed where files have leases.
+pub(crate) fn run_under_leases(seed: u64, tally: &Tally) {
+    run_in(World::under_leases(seed, tally), Random::new(seed), seed, tally);
+}
+
+fn run_in(mut world: World, mut random: Random, seed: u64, tally: &Tally) {
     world.crowd = true;
     world.replayable(&format!("HEADWATER_SEED={seed}"), || {
         if random.coin() {

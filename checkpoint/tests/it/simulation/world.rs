@@ -64,6 +64,11 @@ impl World {
         World::of(sim, growing, seed, Model::default(), tally)
     }
 
+    /// Where files have leases.
+    pub(crate) fn under_leases(seed: u64, tally: &Tally) -> World {
+        World::of(Sim::leases(seed), false, seed, Model::default(), tally)
+    }
+
     fn of(sim: Sim, growing: bool, seed: u64, model: Model, tally: &Tally) -> World {
         sim.keep_history();
         let clock = Arc::new(SimClock::new(seed));

@@ -248,7 +248,10 @@ mod tests {
     fn what_cannot_be_opened_is_named() {
         let refused = |url: &str| open(url.as_ref()).unwrap_err().to_string();
         for (url, says) in [
-            ("hdfs://h:9000/x?regoin=x", if cfg!(feature = "hdfs") { "no such option" } else { "--features s3" }),
+            (
+                "hdfs://h:9000/x?regoin=x",
+                if cfg!(feature = "hdfs") { "no such option" } else { "--features s3" },
+            ),
             ("ftp:x", "not a scheme that is known"),
             ("memory:", "the memory of another process"),
             (

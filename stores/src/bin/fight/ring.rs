@@ -94,6 +94,8 @@ pub(super) fn rounds(url: &str, rounds: u64, seed: u64, folder: &Path) -> Result
                 _ if last.starts_with("refused") => tally.refused += 1,
                 Some("Fenced") => tally.fenced += 1,
                 Some("Unknown") => tally.unknown += 1,
+                // Its next file was swept before it had its name: nothing of it was acknowledged.
+                Some("Unavailable") if url.starts_with("hdfs:") => tally.refused += 1,
                 _ => return Err(format!("round {round}: who was replaced heard {last:?}").into()),
             }
             std::mem::swap(&mut holder, &mut rival);

@@ -217,7 +217,7 @@ async fn create(client: &Client, path: &str, head: Bytes) -> Result<Fresh> {
 
 async fn begun(client: &Client, path: &str, head: Bytes) -> Result<Fresh, Seen> {
     let mut fresh = Fresh::create(client, path).await?;
-    let time = client.patience.deadline;
+    let time = client.patience.for_bytes(head.len() as u64);
     let written = match within(time, fresh.writer.write(head)).await {
         Ok(()) => fresh.writer.sync(client).await,
         failed => failed,

@@ -65,6 +65,7 @@ pub(super) fn judge(error: &HdfsError) -> Verdict {
         HdfsError::SASLError(_) | HdfsError::GSSAPIError(..) | HdfsError::NoSASLMechanism => {
             Verdict::Refused(CREDENTIALS)
         }
+        HdfsError::OperationFailed(text) if text.contains("erasure-coded") => Verdict::Refused(UNSUPPORTED),
         HdfsError::UnsupportedFeature(_)
         | HdfsError::UnsupportedErasureCodingPolicy(_)
         | HdfsError::ErasureCodingError(_) => Verdict::Refused(UNSUPPORTED),
@@ -167,6 +168,10 @@ mod tests {
             (HdfsError::DataTransferError("All nodes failed for write".into()), maybe),
             (HdfsError::OperationFailed("Failed to complete file in time".into()), maybe),
             (HdfsError::UnsupportedFeature("encryption".into()), Verdict::Refused(UNSUPPORTED)),
+            (
+                HdfsError::OperationFailed("hsync is not supported for erasure-coded files".into()),
+                Verdict::Refused(UNSUPPORTED),
+            ),
         ] {
             assert_eq!(judge(&error), expected, "{error}");
         }

@@ -24,8 +24,10 @@ const PIECE_BYTES: usize = 4 << 20;
 /// How soon it is looked whether a file can be closed, at first and at last...
 const NUDGE_PAUSE: Duration = Duration::from_millis(4);
 const NUDGE_PAUSE_MAX: Duration = Duration::from_millis(100);
-/// ... and whether a lease has ended.
-const LEASE_PAUSE: Duration = Duration::from_millis(100);
+/// ... and whether a lease has ended; it is asked for again after so many looks, at first and at last.
+const LEASE_PAUSE: Duration = Duration::from_millis(50);
+const LEASE_AGAIN: u32 = 80;
+const LEASE_AGAIN_MAX: u32 = 320;
 
 /// Whether the rename happened.
 pub(super) enum Named {
@@ -73,12 +75,12 @@ impl Writer {
     /// Makes what was written durable: on the disk of every DataNode that has it, and its length at the NameNode.
     ///
     /// A NameNode that is away is waited for, since only its part is asked for again: a DataNode that failed to sync takes
-    /// the client's connection to it along, and then nothing of this file succeeds any more.
+    /// the client's connection to it along, and then nothing of this file succeeds any more. A DataNode that goes while the
+    /// client waits for its word can make it wait for ever, so an answer that does not come in time ends the file too.
     pub(super) async fn sync(&mut self, client: &Client) -> Result<(), Seen> {
         let mut tries = Tries::begin(&client.patience);
         loop {
-            let time = client.patience.deadline.max(tries.time_for(0));
-            match within(time, self.file.hsync()).await {
+            match within(tries.time_for(0), self.file.hsync()).await {
                 Ok(()) => return Ok(()),
                 Err(seen) if seen.of_name_node() && tries.pause().await => {}
                 Err(seen) => return Err(seen),
@@ -148,8 +150,12 @@ async fn nudge(client: &Client, path: &str, len: u64) {
 }
 
 /// Ends whatever lease a file has, and waits until it is closed.
+///
+/// Each time it is asked for, the NameNode begins anew and what a DataNode has done meanwhile counts for nothing. So it is
+/// asked for seldom, and looked often whether the file is closed.
 pub(super) async fn end_lease(client: &Client, path: &str) -> Result<(), Seen> {
     let mut tries = Tries::begin(&client.patience);
+    let mut again = LEASE_AGAIN;
     loop {
         let seen = match within(tries.time_for(0), client.hdfs.recover_lease(path)).await {
             Ok(true) => return Ok(()),
@@ -159,11 +165,26 @@ pub(super) async fn end_lease(client: &Client, path: &str) -> Result<(), Seen> {
             Err(seen) if seen.passes() => seen,
             Err(seen) => return Err(seen),
         };
-        // A DataNode that holds the end answers within a heartbeat or two, so it is asked often.
-        if !tries.wait(LEASE_PAUSE).await {
-            return Err(seen);
+        for _ in 0..again {
+            if !tries.wait(LEASE_PAUSE).await {
+                return Err(seen);
+            }
+            if is_whole(client, path).await {
+                break;
+            }
         }
+        again = (2 * again).min(LEASE_AGAIN_MAX);
     }
+}
+
+/// Whether all of a file can be read, so that it is closed, as far as that shows.
+async fn is_whole(client: &Client, path: &str) -> bool {
+    let looked = async {
+        let status = client.hdfs.get_file_info(path).await?;
+        let readable = client.hdfs.read(path).await?.file_length();
+        Ok::<bool, HdfsError>(readable >= status.length)
+    };
+    within(client.patience.for_bytes(0), looked).await.unwrap_or(false)
 }
 
 /// Gives a file with a name of its own another name, which must be free. `held` is the file, if it is still open.

@@ -16,6 +16,7 @@ use crate::store::Tail;
 const SEQUENTIAL: &str =
     "a file on HDFS is written from its beginning to its end; this write begins elsewhere";
 const CUT: &str = "a file on HDFS cannot be cut; it is closed with the length that it has";
+const CLOSED: &str = "the file was closed, and nothing is written behind that";
 const LOST: &str =
     "an earlier write or sync of the file failed, so nothing more of it is known to be durable";
 
@@ -56,7 +57,7 @@ impl Growing {
         }
         let State::Open(writer) = mem::replace(&mut *state, State::Failed) else {
             *state = State::Closed { len: begins };
-            return Err(self.error(Kind::Invalid, "the file is closed"));
+            return Err(self.error(Kind::Unknown, CLOSED));
         };
         let client = Arc::clone(&self.ways.client);
         match self.ways.pool.begin(work(client, writer)).wait() {
@@ -78,7 +79,7 @@ impl Tail for Growing {
     fn write(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
         let bytes = joined(parts);
         self.with(Some(offset), |client, mut writer| async move {
-            let time = client.patience.deadline.max(client.patience.for_bytes(bytes.len() as u64));
+            let time = client.patience.for_bytes(bytes.len() as u64);
             let written = within(time, writer.write(bytes)).await;
             (writer, written)
         })
@@ -94,7 +95,7 @@ impl Tail for Growing {
     fn write_through(&self, offset: u64, parts: &[&[u8]]) -> Result<()> {
         let bytes = joined(parts);
         self.with(Some(offset), |client, mut writer| async move {
-            let time = client.patience.deadline.max(client.patience.for_bytes(bytes.len() as u64));
+            let time = client.patience.for_bytes(bytes.len() as u64);
             let done = match within(time, writer.write(bytes)).await {
                 Ok(()) => writer.sync(&client).await,
                 failed => failed,

@@ -80,3 +80,50 @@ fn number(option: &str, value: &str, range: std::ops::RangeInclusive<u64>) -> Re
     };
     value.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| invalid(wants()))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Kind;
+    use crate::store::open;
+
+    #[test]
+    fn a_folder_opens_by_url_without_asking_anybody() {
+        for (url, place) in [
+            ("hdfs://127.0.0.1:9/logs/a", "hdfs://127.0.0.1:9/logs/a"),
+            ("hdfs://127.0.0.1:9/?user=me&replication=3&attempt=2s", "hdfs://127.0.0.1:9"),
+            (
+                "hdfs://127.0.0.1:9/a?dfs.client.use.datanode.hostname=true&block_bytes=1048577",
+                "hdfs://127.0.0.1:9/a",
+            ),
+        ] {
+            let store = open(url).expect(url);
+            assert_eq!(store.place(), place);
+            assert!(crate::store::leasing(&*store).is_some(), "files grow there, under leases");
+        }
+    }
+
+    #[test]
+    fn a_wrong_option_is_refused_with_what_to_write() {
+        for (url, says) in [
+            ("hdfs://127.0.0.1:9/a?replicaton=3", "did you mean replication"),
+            ("hdfs://127.0.0.1:9/a?replication=0", "a number from 1 to 512"),
+            ("hdfs://127.0.0.1:9/a?deadline=soon", "wants a duration"),
+            ("hdfs://127.0.0.1:9/a?segment_bytes=1MiB", "the log's own options"),
+            ("hdfs://127.0.0.1:9/a/../b", "a dot or two"),
+            ("hdfs://nobody-knows-this-one/a", "HADOOP_CONF_DIR"),
+        ] {
+            let error = open(url).expect_err(url);
+            assert_eq!(error.kind(), Kind::Invalid, "{error}");
+            assert!(error.to_string().contains(says), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_node_that_is_not_there_is_waited_for_and_then_said() {
+        // Nobody listens at port 9 of this machine.
+        let store = open("hdfs://127.0.0.1:9/a?attempt=1s&deadline=1s").expect("it opens");
+        let error =
+            store.read(&crate::store::Name::new("x").expect("a name"), 0..1).expect_err("nobody is there");
+        assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
+    }
+}

@@ -81,7 +81,7 @@ pub(super) async fn keep(client: &Client, path: &str) -> Result<()> {
 async fn closed(client: &Client, path: &str, from: u64, tail: Bytes) -> Result<String, Seen> {
     let mut fresh = Fresh::create(client, path).await?;
     let new = fresh.path.clone();
-    let time = client.patience.deadline.max(client.patience.for_bytes(from + tail.len() as u64));
+    let time = client.patience.for_bytes(from + tail.len() as u64);
     let made = async {
         let filled = async {
             copy(client, path, from, &mut fresh).await?;

@@ -175,3 +175,20 @@ fn a_retirement_is_seen_by_all_before_anything_is_removed() {
     assert!(writer.retire_before(Time::MAX).unwrap().removed > 0);
     assert_eq!(place.look().damage_count(), 0);
 }
+
+#[test]
+fn a_segment_made_between_the_end_of_the_leases_and_the_look_is_taken_over_with_all_of_it() {
+    let place = Place::leases(7);
+    let zombie = place.start();
+    zombie.write("acknowledged");
+    zombie.seal().unwrap();
+    let (process, (send, slept)) = (place.sim.process(), channel());
+    before(&process, Op::Put, "epoch/", move || {
+        (0..3).for_each(|_| drop(zombie.write(&"more".repeat(800))));
+        send.send(zombie).unwrap();
+    });
+    let heir = place.start_by(&process, Position::START).unwrap();
+    assert_eq!(heir.texts().len(), 4, "what was acknowledged meanwhile is there");
+    let zombie = slept.recv().unwrap();
+    assert_eq!(zombie.append(Time(1), "late").unwrap().wait().unwrap_err().kind(), Kind::Fenced);
+}
