@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use headwater_benches::replication::line::{Line, Load, Version};
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::Result;
 use crate::args::Args;
@@ -28,6 +29,8 @@ const WARM_UPS_OF_JAVA: u32 = 8;
 
 /// Measures a system and prints a line for each of its shapes.
 pub(crate) fn run(args: &Args, name: &str) -> Result<()> {
+    // Servers likewise end with this process, so that nothing is left of a run that is killed.
+    set_parent_process_death_signal(Some(Signal::TERM))?;
     let system = named(name)?;
     let lasts = Duration::from_secs_f64(args.seconds);
     let mut running = system.start(args, &args.dir.join("session"))?;
