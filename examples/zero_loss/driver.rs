@@ -85,12 +85,14 @@ pub(crate) fn run(options: &Options, place: &Place) -> Result<()> {
     }
     let from = restored.map_or_else(|| "nothing".to_owned(), |checkpoint| checkpoint.to_string());
     tell(&format!("resumed {from} {} {waiting}", again.len()));
-    for batch in again {
-        work.run(&batch.allotment, batch.standing == Standing::Pending)?;
-    }
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let server = serve(listener, Arc::new(work.driver.reports()))?;
     place.tell("driver", server.address())?;
+    // Receivers are served already: on HDFS a block may wait for the heir of the one that was killed with it, and the heir
+    // starts when the driver has answered it.
+    for batch in again {
+        work.run(&batch.allotment, batch.standing == Standing::Pending)?;
+    }
     tell("ready");
 
     let batch_every = Duration::from_millis(options.batch_millis);
