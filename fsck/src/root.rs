@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use headwater_checkpoint::resume::Root;
 use headwater_wal::store::{Name, Store};
-use headwater_wal::{Depth, Error, Kind, Position, Result};
+use headwater_wal::{Depth, Error, Kind, Position, Result, Survey};
 
 use crate::checkpoints::needs;
 use crate::journal::Holds;
@@ -106,7 +106,7 @@ pub fn root<E: From<Error>>(
         let at_least = known_end(&journal, folder.as_str());
         let checked = root.folder(folder.as_str()).and_then(|store| check(&*store, at_least, depth));
         let checked = checked.and_then(|report| {
-            let range = report.survey().begins()..report.survey().end();
+            let range = reach(report.survey());
             let needs = needed.as_ref().map_or(Ok(Vec::new()), |(survey, checkpoints)| {
                 needs_of(survey, checkpoints, folder.as_str(), range)
             })?;
@@ -144,6 +144,11 @@ fn received_is_below(whole: &dyn Store) -> Result<bool> {
     Ok(logs_below(whole, LOGS_MAX)?.iter().any(|log| log.as_str().starts_with("received/")))
 }
 
+/// The positions that a log has or may have: where what is being written cannot be read, its end is not known.
+fn reach(survey: &Survey) -> Range<Position> {
+    survey.begins()..if survey.is_open() { Position(u64::MAX) } else { survey.end() }
+}
+
 /// How far a receiver's log reaches at least, by what the journal knows of it.
 fn known_end(journal: &Result<Option<journal::Report>>, folder: &str) -> Position {
     let Ok(Some(report)) = journal else { return Position::START };
@@ -168,4 +173,25 @@ fn needs_of(
     let mut findings = needs(&checkpoints::survey(checkpoints)?, log, range);
     findings.retain(|finding| first.iter().any(|told| told.file == finding.file));
     Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use headwater_wal::store::sim::Sim;
+    use headwater_wal::{Log, Options, Time, look};
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_being_written_and_cannot_be_read_has_no_end_to_hold_anything_against() {
+        let sim = Sim::leases(1);
+        let log = Log::open(sim.store(), Options::default()).unwrap().start_stepped(Position::START).unwrap();
+        let ticket = log.append(Time(1), "x").unwrap();
+        let handle = ticket.wait().unwrap();
+        let range = || reach(&look(&*sim.store(), Position::START, Depth::Quick).unwrap());
+        assert!(range().contains(&handle.end()), "{:?}", range());
+        log.close().unwrap();
+        assert_eq!(range().end, handle.end().max(range().end), "closed, it has one");
+        assert!(range().end < Position(u64::MAX));
+    }
 }
