@@ -184,7 +184,7 @@ fn a_segment_made_between_the_end_of_the_leases_and_the_look_is_taken_over_with_
     zombie.seal().unwrap();
     let (process, (send, slept)) = (place.sim.process(), channel());
     before(&process, Op::Put, "epoch/", move || {
-        (0..3).for_each(|_| drop(zombie.write(&"more".repeat(800))));
+        (0..3).for_each(|_| _ = zombie.write("more".repeat(800)));
         send.send(zombie).unwrap();
     });
     let heir = place.start_by(&process, Position::START).unwrap();
