@@ -171,6 +171,7 @@ fn set_aside(survey: &Survey, aside: &Aside) -> Option<Finding> {
         Because::Retired => "was retired, and is not removed yet",
         Because::Dead => "was written by a replaced writer, in a range that a newer epoch has taken",
         Because::Torn => "lies beyond the end of the log; nothing of it was acknowledged",
+        Because::Open => "is being written, and is read once it is closed",
     };
     Some(Finding {
         severity: Severity::SetAside,

@@ -130,6 +130,7 @@ impl Explained {
                 Because::Retired => "its file was retired, and is only not removed yet".into(),
                 Because::Dead => "its file is of a replaced writer, in a range that a newer epoch has taken; nothing of it was acknowledged".into(),
                 Because::Torn => "its file lies beyond the end of the log, and nothing of it was acknowledged as far as the log knows".into(),
+                Because::Open => "its file is being written, and cannot be read before it is closed: ask again then".into(),
                 Because::Damaged => "its file lies where the log is damaged, or was and the loss was accepted".into(),
             },
             (Lies::Retired, _) => format!("it was retired: the log begins at {} by now, and cleaning has removed what was before", survey.begins()),

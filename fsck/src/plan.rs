@@ -264,7 +264,7 @@ impl Planning {
                     let what = "it was retired, and is removed".into();
                     self.step(what, Some(&file), vec![Action::Remove { file: file.clone() }])?;
                 }
-                Because::Torn | Because::Damaged => {}
+                Because::Torn | Because::Open | Because::Damaged => {}
             }
         }
         for leaf in survey.misleading() {

@@ -44,6 +44,8 @@ pub enum Because {
     Dead,
     /// It lies beyond the end, and was never acknowledged.
     Torn,
+    /// It is being written, where that cannot be read before it is closed.
+    Open,
     /// It lies where the log is damaged, or where a loss was accepted.
     Damaged,
 }

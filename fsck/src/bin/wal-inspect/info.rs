@@ -109,15 +109,19 @@ fn page(survey: &Survey, store: &dyn Store, out: &mut dyn Write) -> Result<(), F
     Ok(())
 }
 
-const ASIDE: [(Because, &str); 4] = [
+const ASIDE: [(Because, &str); 5] = [
     (Because::Retired, "retired"),
     (Because::Dead, "of replaced writers, dead"),
     (Because::Torn, "beyond the end, never acknowledged"),
+    (Because::Open, "being written, and read once it is closed"),
     (Because::Damaged, "where the log is damaged, or was and the loss was accepted"),
 ];
 
 fn state(survey: &Survey) -> String {
     match (survey.damage_count(), survey.torn()) {
+        (0, None) if survey.is_open() => {
+            "sound as far as can be read; behind that it is being written".into()
+        }
         (0, None) => "clean, as far as headers and footers tell".into(),
         (0, Some(torn)) => {
             let len = torn.range.end.since(torn.range.start);

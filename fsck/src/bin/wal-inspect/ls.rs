@@ -183,6 +183,7 @@ pub(crate) fn because(aside: &Aside) -> &'static str {
         Because::Retired => "retired",
         Because::Dead => "dead",
         Because::Torn => "torn",
+        Because::Open => "open",
         Because::Damaged => "damaged",
     }
 }
@@ -193,6 +194,7 @@ fn why(aside: &Aside) -> &'static str {
         Because::Retired => "retired; not removed yet",
         Because::Dead => "dead: of a replaced writer, in a range that a newer epoch has taken",
         Because::Torn => "torn: beyond the end, never acknowledged",
+        Because::Open => "open: being written, and read once it is closed",
         Because::Damaged => "damaged: `check` says how",
     }
 }

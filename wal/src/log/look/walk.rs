@@ -323,6 +323,7 @@ impl Looking<'_> {
                 because: match fate {
                     Fate::Retired => Because::Retired,
                     Fate::Dead => Because::Dead,
+                    Fate::Alive if found.open => Because::Open,
                     Fate::Alive if in_damage(found.base) => Because::Damaged,
                     Fate::Alive => Because::Torn,
                 },

@@ -28,7 +28,7 @@ pub(super) struct Growing {
 }
 
 enum State {
-    Open(Writer),
+    Open(Box<Writer>),
     Closed {
         len: u64,
     },
@@ -38,13 +38,13 @@ enum State {
 
 impl Growing {
     pub(super) fn new(ways: Ways, path: String, writer: Writer) -> Self {
-        Growing { ways, path, state: Mutex::new(State::Open(writer)) }
+        Growing { ways, path, state: Mutex::new(State::Open(Box::new(writer))) }
     }
 
     /// Does something with the file, one call at a time; whatever fails ends it for good.
-    fn with<F>(&self, at: Option<u64>, work: impl FnOnce(Arc<Client>, Writer) -> F) -> Result<()>
+    fn with<F>(&self, at: Option<u64>, work: impl FnOnce(Arc<Client>, Box<Writer>) -> F) -> Result<()>
     where
-        F: Future<Output = (Writer, Result<(), Seen>)> + Send + 'static,
+        F: Future<Output = (Box<Writer>, Result<(), Seen>)> + Send + 'static,
     {
         let mut state = self.state.lock();
         let begins = match &*state {
@@ -111,7 +111,7 @@ impl Tail for Growing {
                 let (client, path) = (Arc::clone(&self.ways.client), self.path.clone());
                 let closed = self.ways.pool.begin(async move {
                     writer.sync(&client).await?;
-                    close(&client, writer, &path).await
+                    close(&client, *writer, &path).await
                 });
                 match closed.wait() {
                     Some(Ok(())) => {

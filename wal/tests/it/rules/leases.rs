@@ -3,7 +3,7 @@
 use std::sync::mpsc::channel;
 
 use headwater_wal::store::sim::{Cut, Fault, Op, When};
-use headwater_wal::{Error, Kind, Position, Time, Unsettled};
+use headwater_wal::{Because, Error, Kind, Position, Time, Unsettled};
 
 use super::{Life, Place, before, name};
 
@@ -87,6 +87,8 @@ fn an_open_segment_is_not_readable_yet_and_looking_ends_no_lease() {
     for survey in [place.look(), place.look_at_everything()] {
         assert!(survey.is_open() && survey.damage_count() == 0, "{survey}");
         assert!(survey.to_string().contains("not readable yet"), "{survey}");
+        let aside: Vec<Because> = survey.aside().iter().map(|aside| aside.because).collect();
+        assert_eq!(aside, [Because::Open], "not beyond the end, for all that anybody knows");
     }
     let reader = place.reader();
     assert_eq!(reader.read(&handle).unwrap_err().kind(), Kind::Unavailable);

@@ -25,6 +25,7 @@ impl Tally {
                 Because::Retired => "fate: retired",
                 Because::Dead => "fate: dead",
                 Because::Torn => "fate: torn",
+                Because::Open => "fate: open",
                 Because::Damaged => "fate: damaged",
             });
         }
