@@ -91,9 +91,10 @@ impl Lives {
 
     /// A start, tried with faults a few times and then without.
     fn begin(&mut self) -> Option<Writer> {
-        let promised = self.world.model.lock().promised();
         for _ in 0..self.random.below(3) {
             let process = self.world.sim.process();
+            // A power cut between two tries may have taken what a log of durability `Process` had promised.
+            let promised = self.world.model.lock().promised();
             // Rot in the last group that was acknowledged looks torn, unless something points at it.
             let rotten = self.random.one_in(3);
             if rotten {
