@@ -51,8 +51,8 @@ pub struct Salvaged {
 /// Copies every record that can be read, in order, with its time and kind, into a new log at `to`. Memory is bounded by
 /// the options of a log, and by one record.
 ///
-/// `Exists`: something is at `to` already. After any other error, and after a crash, what is at `to` is a part, which does
-/// not start: remove it, and salvage again.
+/// `Exists`: something is at `to` already. `Unavailable`: a segment is open, and cannot be read. After any other error, and after a
+/// crash, what is at `to` is nothing, a log without a record, or a part, which does not start: remove it, and salvage again.
 pub fn salvage(from: &Arc<dyn Store>, to: &Arc<dyn Store>) -> Result<Salvaged> {
     salvage_telling(from, to, &mut |_, _| {})
 }
@@ -69,6 +69,11 @@ pub fn salvage_telling(
     if survey.identity().is_none() {
         let message = format!("no segment here has a header that verifies: place={}", from.place());
         return Err(Error::new(Kind::NotThere, message));
+    }
+    if survey.aside().iter().any(|aside| aside.because == Because::Open) {
+        let message = "a segment is being written, or its writer died, and nobody can read it before its lease ends: stop the \
+                       writer; starting the log ends the lease, and where it cannot start, `hdfs debug recoverLease` does";
+        return Err(Error::new(Kind::Unavailable, format!("{message}: place={}", from.place())));
     }
     let segments = segments(&old, &survey)?;
     let in_flight = segments.iter().map(|segment| segment.header.in_flight_bytes_max).max().unwrap_or(0);

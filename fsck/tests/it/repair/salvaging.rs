@@ -107,3 +107,18 @@ fn a_salvage_that_was_cut_short_is_no_log_that_starts_with_a_part() {
         assert!(parts > 0, "it was never cut in the middle");
     }
 }
+
+#[test]
+fn a_segment_that_is_open_is_not_left_out_of_a_salvage_in_silence() {
+    let sim = Sim::leases(9);
+    let writer = sim.process();
+    let log = Log::open(writer.store(), options()).unwrap().start_stepped(Position::START).unwrap();
+    (0..3).for_each(|_| assert!(log.append(Time(1), "x").unwrap().wait().is_ok()));
+    writer.kill();
+    drop(log);
+    let error = salvage(&sim.store(), &(Arc::new(Memory::growing()) as Arc<dyn Store>)).unwrap_err();
+    assert!(error.kind() == Kind::Unavailable && error.to_string().contains("lease"), "{error}");
+    sim.expire_leases();
+    let to: Arc<dyn Store> = Arc::new(Memory::growing());
+    assert_eq!(salvage(&sim.store(), &to).unwrap().records, 3);
+}
