@@ -62,6 +62,11 @@ impl Source for File<'_> {
         Ok(&self.window[from..to])
     }
 
+    fn confirm(&mut self) -> Result<()> {
+        // It is opened anew for each window, so a name that is there has had all of them.
+        self.store.read(&self.name, 0..0).map(drop)
+    }
+
     fn data_from(&mut self, offset: u64) -> Result<u64> {
         self.store.open(&self.name)?.map_or(Ok(offset), |object| object.data_from(offset))
     }

@@ -187,7 +187,7 @@ impl Job {
         let log = |at, hears| {
             let durability = if let At::Disk(durability) = at { durability } else { Durability::Power };
             let store = media.stores.get(number as usize).ok_or("a receiver without a log")?.clone();
-            Logged::begin(number, store, durability, self.block_bytes, hears)
+            Logged::begin(number, store, durability, self.block_bytes, media.kept, hears)
         };
         Ok(match (system.copies, system.log) {
             (0, Some(at)) => Box::new(log(at, hears)?),

@@ -1,8 +1,9 @@
 //! What a receiver hands its blocks to: memory here, memory elsewhere, a log, or several of these.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use headwater_wal::receiver::{
     Acknowledge, Answer, Driver, End, Options as ReceiverOptions, Receiver, ReceiverLog, Reliable, Report,
 };
 use headwater_wal::store::Store;
-use headwater_wal::{Compression, Durability, Error, Log, Options, Position};
+use headwater_wal::{Compression, Durability, Error, Handle, Log, Options, Position, Time};
 
 use super::Result;
 use super::told::Hears;
@@ -22,6 +23,8 @@ use crate::replica::{self, Blocks, Memory, Ticket};
 pub(super) const KEPT_BYTES: usize = 32 << 20;
 /// So many may wait for their copies, and be held by a receiver with a log.
 const ON_THE_WAY_BYTES: usize = 16 << 20;
+/// So often a log lets go of what is done.
+const RELEASED_EVERY: Duration = Duration::from_millis(20);
 /// So long an end may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -109,7 +112,11 @@ impl Way for Copies {
 }
 
 /// A log, by way of a receiver of the engine.
-pub(super) struct Logged(Receiver<Reliable>);
+pub(super) struct Logged {
+    receiver: Arc<Receiver<Reliable>>,
+    /// Removes what is not needed any more, now and then, until the sender goes.
+    releases: (Sender<()>, JoinHandle<std::result::Result<(), Error>>),
+}
 
 impl Logged {
     pub(super) fn begin(
@@ -117,6 +124,7 @@ impl Logged {
         store: Arc<dyn Store>,
         durability: Durability,
         block_bytes: u64,
+        kept: Option<u64>,
         hears: Arc<dyn Hears>,
     ) -> Result<Logged> {
         let options = Options::default().compression(Compression::Off).durability(durability);
@@ -124,39 +132,68 @@ impl Logged {
             .of(0, number as u32)
             .block_bytes(block_bytes as usize)
             .held_bytes_max(2 * ON_THE_WAY_BYTES);
-        let (driver, source) = (Arc::new(TakesAll), Reliable::new(Arc::new(Tells(hears))));
-        Ok(Logged(Receiver::start(Log::open(store, options)?, driver, source, receives)?))
+        let (driver, source) =
+            (Arc::new(TakesAll { kept, newest: Mutex::default() }), Reliable::new(Arc::new(Tells(hears))));
+        let receiver = Arc::new(Receiver::start(Log::open(store, options)?, driver, source, receives)?);
+        let (end, ended) = channel();
+        let of = receiver.clone();
+        let releases = std::thread::spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(RELEASED_EVERY) {
+                of.release(Time::MAX)?;
+            }
+            Ok(())
+        });
+        Ok(Logged { receiver, releases: (end, releases) })
     }
 }
 
 impl Way for Logged {
     fn put(&mut self, number: u64, block: &[u8]) -> Result<()> {
         // A record as long as a block fills one, which is cut at once.
-        let _ = self.0.push(0, number, block)?;
+        let _ = self.receiver.push(0, number, block)?;
         Ok(())
     }
 
     fn end(self: Box<Self>) -> Result<()> {
-        Ok(self.0.stop(PATIENCE)?)
+        let (end, releases) = self.releases;
+        drop(end);
+        releases.join().map_err(|_| "the thread that releases has panicked")??;
+        Ok(self.receiver.stop(PATIENCE)?)
     }
 }
 
-/// A driver that takes everything at once, so that what is measured is the receiver and its log.
+/// A driver that takes everything at once, so that what is measured is the receiver and its log. Its newest batches are not
+/// done, and hold as many blocks as copies are kept of.
 #[derive(Debug)]
-struct TakesAll;
+struct TakesAll {
+    kept: Option<u64>,
+    newest: Mutex<VecDeque<Handle>>,
+}
+
+impl TakesAll {
+    fn newest(&self) -> MutexGuard<'_, VecDeque<Handle>> {
+        self.newest.lock().expect("nobody panics with it")
+    }
+}
 
 impl Driver for TakesAll {
     fn settled(&self, _: ReceiverLog) -> Result<Option<Position>, Error> {
-        Ok(None)
+        Ok(self.newest().back().map(Handle::end))
     }
     fn report(&self, blocks: &[Report]) -> Result<Vec<Answer>, Error> {
+        if let Some(kept) = self.kept {
+            let mut newest = self.newest();
+            newest.extend(blocks.iter().map(|block| block.handle));
+            let done = newest.len().saturating_sub(kept as usize);
+            newest.drain(..done);
+        }
         Ok(vec![Answer::Taken; blocks.len()])
     }
     fn pass_over(&self, _: &Report) -> Result<Answer, Error> {
         Ok(Answer::PassedOver)
     }
     fn released(&self, _: ReceiverLog) -> Result<Position, Error> {
-        Ok(Position::START)
+        Ok(self.newest().front().map_or(Position::START, Handle::position))
     }
 }
 

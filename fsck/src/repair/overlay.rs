@@ -70,6 +70,10 @@ impl Object for Opened {
         Ok(bytes.len())
     }
 
+    fn is_still(&self) -> Result<bool> {
+        self.beneath.is_still()
+    }
+
     fn data_from(&self, offset: u64) -> Result<u64> {
         let beneath = self.beneath.data_from(offset)?;
         let beneath = if beneath < self.patched.kept { beneath } else { self.patched.len };

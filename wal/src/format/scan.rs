@@ -51,6 +51,12 @@ pub trait Source {
         Ok(offset)
     }
 
+    /// Asked before a walk says of anything that it does not verify, or that nothing follows. An error if the bytes may not be
+    /// the file's own: some media use the room of a removed file again.
+    fn confirm(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Whether there are `len` bytes from `offset` on and they have this CRC-32C. Window by window here; a source that
     /// hands the bytes out afterwards keeps them.
     fn sum_to(&mut self, offset: u64, len: u32, check: u32) -> Result<bool, Self::Error> {
@@ -311,10 +317,14 @@ impl<S: Source> Walk<S> {
         loop {
             let (place, offset) = (self.place, self.offset);
             if matches!(place, Place::End) {
-                return Ok(None);
+                return self.source.confirm().map(|()| None);
             }
             self.place = Place::End; // unless the step says where it goes on
-            match self.step(place) {
+            let step = match self.step(place) {
+                Ok(Some(Seen::Bad(bad))) => self.source.confirm().map(|()| Some(Seen::Bad(bad))),
+                step => step,
+            };
+            match step {
                 Ok(None) => {}
                 Ok(seen) => return Ok(seen),
                 Err(error) => {

@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 use super::chain::{Chain, Lies};
 use super::kept::Kept;
 use super::look::{Depth, look_near};
-use super::source::segment_name;
+use super::source::{confirm, segment_name};
 use super::survey::Survey;
 use crate::clock::Time;
 use crate::error::{Error, Kind, Result};
@@ -193,9 +193,12 @@ fn read_once(store: &dyn Store, kept: &Kept, handle: &Handle, base: Position, li
     let name = segment_name(base);
     match store.open(&name)? {
         Some(object) => {
-            let record = decode(store, handle, base, object.read(range)?, limit)?;
-            kept.keep(base, object);
-            Ok(record)
+            let record = decode(store, handle, base, object.read(range)?, limit);
+            match record {
+                Ok(_) => kept.keep(base, object),
+                Err(_) => confirm(&*object)?,
+            }
+            record
         }
         None => decode(store, handle, base, store.read(&name, range)?, limit),
     }

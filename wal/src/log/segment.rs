@@ -52,6 +52,9 @@ impl From<Error> for Failed {
 /// So much a `Process` log writes before it has it synced aside. Then little is left to sync when a segment is sealed.
 const SYNC_ASIDE_BYTES: u64 = 8 << 20;
 
+/// From so many bytes a group on the zeros that room is made of cost more than noting, with each sync, what was written to.
+const ALLOTTED_FROM_BYTES: u64 = 64 << 10;
+
 /// What a `Process` log has written and not synced.
 #[derive(Debug)]
 pub(crate) struct Unsynced {
@@ -110,6 +113,8 @@ pub(crate) struct Writer {
     /// Groups that have a place and have not landed.
     flying: usize,
     ahead_asked: bool,
+    /// How the next segment's room is made.
+    room: Room,
     sync_asked: bool,
     active: Option<Active>,
     dead: bool,
@@ -124,7 +129,7 @@ impl Writer {
         next: Position,
         owner: Option<Box<dyn Own>>,
     ) -> Self {
-        let end = first.base.plus(first.body());
+        let (end, room) = (first.base.plus(first.body()), room(options.durability, 0));
         Writer {
             store,
             options,
@@ -143,6 +148,7 @@ impl Writer {
             reserve: 0,
             flying: 0,
             ahead_asked: false,
+            room,
             sync_asked: false,
             active: None,
             dead: false,
@@ -379,7 +385,7 @@ impl Writer {
     pub(crate) fn wants_ahead(&mut self) -> Option<(u64, Room)> {
         self.store.append()?;
         let asked = std::mem::replace(&mut self.ahead_asked, true);
-        (!asked).then_some((self.options.segment_bytes, self.room()))
+        (!asked).then_some((self.options.segment_bytes, self.room))
     }
 
     /// What is to be synced aside now, if there is much of it. Says so once, until it was.
@@ -399,13 +405,6 @@ impl Writer {
         self.acked = self.acked.max(unsynced.end);
     }
 
-    fn room(&self) -> Room {
-        match self.options.durability {
-            Durability::Power => Room::Written,
-            Durability::Process => Room::Allotted,
-        }
-    }
-
     /// Seals the active segment and begins one that holds a group of so many bytes.
     ///
     /// The next segment's room is found before the footer is written: on a full disk the active segment stays, and
@@ -418,7 +417,8 @@ impl Writer {
         }
         let mut len = self.options.segment_len(group).max(self.options.segment_bytes);
         let mut marks_only = false;
-        match append.ahead(len, self.room()) {
+        let room = self.room;
+        match append.ahead(len, room) {
             Err(full) if full.kind() == Kind::Full && mark => {
                 append.release()?;
                 self.reserve = 0;
@@ -431,7 +431,7 @@ impl Writer {
         self.seal_active(now)?;
         let header = self.header(self.next, false, now);
         let bytes = header.encode();
-        let tail = match append.create(&segment_name(header.base), &bytes, len, self.room()) {
+        let tail = match append.create(&segment_name(header.base), &bytes, len, room) {
             Err(full) if full.kind() == Kind::Full => {
                 self.restore_reserve()?;
                 return Err(Failed::Full(full));
@@ -488,6 +488,7 @@ impl Writer {
         let len = active.offset + bytes.len() as u64;
         active.tail.trim(len)?;
         let active = self.active.take().expect("it was there");
+        self.room = room(self.options.durability, active.offset / active.totals.groups.max(1));
         let mut segment = self.describe(&active, position, footer.next, Some(now));
         segment.file_len = len;
         self.previous = segment.as_previous();
@@ -535,6 +536,14 @@ impl Writer {
             in_flight_bytes_max: self.options.in_flight_bytes(),
             lost: Vec::new(),
         }
+    }
+}
+
+/// How room is made for groups of so many bytes on average, if more like those come.
+fn room(durability: Durability, group_bytes: u64) -> Room {
+    match durability {
+        Durability::Power if group_bytes < ALLOTTED_FROM_BYTES => Room::Written,
+        _ => Room::Allotted,
     }
 }
 

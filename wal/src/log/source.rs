@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::window::{WINDOW_BYTES, Window};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::format::Position;
 use crate::format::frame::PADDING_BYTES_MAX;
 use crate::format::name;
@@ -60,6 +60,20 @@ impl<'a> Ranged<'a> {
             Some(object) => object.read(range),
             None => self.store.read(self.name, range),
         }
+    }
+
+    /// To be asked before anything is concluded from what does not verify.
+    pub(crate) fn confirm(&self) -> Result<()> {
+        self.object.as_deref().map_or(Ok(()), confirm)
+    }
+}
+
+/// `NotThere` if the file was removed, so that its bytes may have become another's.
+pub(crate) fn confirm(object: &dyn Object) -> Result<()> {
+    if object.is_still()? {
+        Ok(())
+    } else {
+        Err(Error::new(Kind::NotThere, "the file went while it was read"))
     }
 }
 
@@ -166,6 +180,13 @@ impl<R: Reads> Source for File<R> {
     #[inline(always)]
     fn held(&self, offset: u64, len: usize) -> Option<&[u8]> {
         self.window.get(offset, len)
+    }
+
+    fn confirm(&mut self) -> Result<()> {
+        match &self.opened {
+            Opened::Kept(object) => confirm(&**object),
+            Opened::NotYet | Opened::ByName => Ok(()),
+        }
     }
 
     fn data_from(&mut self, offset: u64) -> Result<u64> {

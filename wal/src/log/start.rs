@@ -601,8 +601,12 @@ pub(crate) fn sweep(
 ) -> Result<u64> {
     let mut removed = 0;
     for base in bases {
-        if locking(store).is_some() || !begins_epoch(base) {
-            store.remove(&segment_name(base))?;
+        let (name, append) = (segment_name(base), locking(store));
+        if append.is_some() || !begins_epoch(base) {
+            let recycled = append.is_some_and(|append| matches!(append.recycle(&name), Ok(true)));
+            if !recycled {
+                store.remove(&name)?;
+            }
             removed += 1;
         }
     }

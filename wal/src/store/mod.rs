@@ -175,13 +175,21 @@ impl fmt::Debug for Fetch {
 ///
 /// It is the one that had the name then, and stays readable whatever becomes of the name: removed, moved, taken by
 /// another. So it never tells what the name stands for now, and while it is kept, the room of a removed one is not free.
-/// Its bytes are those that the object has at the time of the read.
+/// Its bytes are those that the object has at the time of the read; of a removed one they may have become others, and
+/// [`is_still`](Object::is_still) tells.
 pub trait Object: fmt::Debug + Send + Sync {
     /// Reads what exists of `range`: shorter where the object ends, empty beyond its end.
     fn read(&self, range: Range<u64>) -> Result<Bytes>;
 
     /// Fills `into` with the bytes from `offset` on, and answers how many there were: fewer only where the object ends.
     fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize>;
+
+    /// Whether its bytes are still its own. Where a medium uses the room of removed files again (see
+    /// [`recycle`](Append::recycle)), what was read before this said so may be anything else; ask it before anything is
+    /// concluded from bytes that do not verify.
+    fn is_still(&self) -> Result<bool> {
+        Ok(true)
+    }
 
     /// The first offset from `offset` on that may hold anything but zeros: a hole of the file is passed over, where the
     /// medium knows of it.
@@ -267,6 +275,16 @@ pub trait Append: fmt::Debug + Send + Sync {
     /// It may run beside any other call; a `create` that could use what it makes waits for it.
     fn ahead(&self, len: u64, room: Room) -> Result<()>;
 
+    /// Removes a file of the root and keeps its room for the files that are made next. Whether it did; if not, nothing was done,
+    /// and [`remove`](Store::remove) is to be called. After a power cut the name may be back, with all of its bytes.
+    ///
+    /// Who has the file open may from now on find anything in the place of its bytes, and so may who opened it by a name that is
+    /// gone: [`Object::is_still`] tells.
+    fn recycle(&self, name: &Name) -> Result<bool> {
+        let _ = name;
+        Ok(false)
+    }
+
     /// Opens a file that [`create`](Append::create) made in an earlier life.
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>>;
 
@@ -340,9 +358,9 @@ pub trait Leases: fmt::Debug + Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Room {
     /// By zeros that are really written, so that a later write touches no metadata: for files of which every write is
-    /// synced.
+    /// short, and synced.
     Written,
-    /// By allotting it, which is cheaper where writes are synced rarely.
+    /// By allotting it, which is cheaper where writes are long, or synced rarely.
     Allotted,
 }
 

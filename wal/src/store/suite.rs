@@ -82,6 +82,7 @@ const APPEND: Facts<OfFiles> = facts![
     a_created_file_begins_with_its_head_and_is_zero_behind_it
     a_head_never_exceeds_its_file
     a_file_made_ahead_is_used_by_the_next_create_of_its_length
+    a_removed_file_may_leave_its_room_to_the_next_and_nothing_else
     puts_and_creates_share_their_names
     of_racing_creates_exactly_one_wins
     written_parts_are_read_back
@@ -612,6 +613,34 @@ fn a_file_made_ahead_is_used_by_the_next_create_of_its_length(store: &dyn Store,
     append.ahead(100, Room::Written).unwrap();
     append.ahead(0, Room::Written).unwrap();
     append.create(&name("d"), b"", 100, Room::Written).unwrap();
+}
+
+fn a_removed_file_may_leave_its_room_to_the_next_and_nothing_else(store: &dyn Store, append: &dyn Append) {
+    let _owner = append.own().unwrap();
+    assert_eq!(append.recycle(&name("none")).ok(), Some(false), "there is nothing to remove");
+    for (round, room) in (0..40).zip([Room::Written, Room::Allotted].into_iter().cycle()) {
+        let old = name(&format!("{round:02}"));
+        let tail = append.create(&old, &[7; 512], 8192, room).unwrap();
+        tail.write(512, &[&[7; 7680]]).unwrap();
+        tail.sync().unwrap();
+        tail.trim(8000).unwrap();
+        drop(tail);
+        let object = store.open(&old).unwrap().expect("what grows can be opened");
+        assert!(object.is_still().unwrap() && object.read(0..9000).unwrap() == vec![7; 8000]);
+        if !append.recycle(&old).unwrap() {
+            store.remove(&old).unwrap();
+        }
+        assert_eq!(list(store, &Name::ROOT), []);
+        assert_eq!(kind(store.read(&old, 0..1)), Some(Kind::NotThere));
+        let new = name("new");
+        append.create(&new, b"head", 8192, room).unwrap();
+        let bytes = all(store, "new");
+        assert!(bytes.starts_with(b"head") && bytes.len() == 8192, "round {round}");
+        assert!(bytes[4..].iter().all(|&byte| byte == 0), "round {round}: of the removed one nothing shows");
+        // Whoever has the old one open has its bytes, or learns that they may be another's.
+        assert!(object.read(0..9000).unwrap() == vec![7; 8000] || !object.is_still().unwrap());
+        store.remove(&new).unwrap();
+    }
 }
 
 fn an_opened_file_shows_what_is_written_and_cut(store: &dyn Store, append: &dyn Append) {

@@ -11,6 +11,7 @@ mod log;
 mod object;
 mod real;
 mod receiver;
+mod recycled;
 mod reserve;
 mod rules;
 mod settled;

@@ -19,6 +19,8 @@ use headwater_wal::store::{Append, Entry, Local, Memory, Name, Room, Store, What
 use headwater_wal::{Kind, Result};
 use tempfile::TempDir;
 
+use super::real::can;
+
 const LOCK: &str = ".headwater-lock";
 const FOLDER: &str = "HEADWATER_TEST_FOLDER";
 
@@ -459,4 +461,90 @@ fn fill_and_free(folder: &Path) {
     fs::write(folder.join("rest"), vec![0; 1 << 20]).expect_err("no room for this, but for a part of it");
     let _guard = store.own().expect("taking over needs no room");
     store.remove(&name("b")).expect("a remove");
+}
+
+/// A file of so many bytes, all of them written.
+fn written(store: &Local, text: &str, len: usize) {
+    let tail = store.create(&name(text), b"", 1 << 20, Room::Written).expect("a new file");
+    tail.write(0, &[&vec![7; len]]).expect("a write");
+    tail.sync().expect("a sync");
+    tail.trim(len as u64).expect("a trim");
+}
+
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).expect("it is there").ino()
+}
+
+#[test]
+fn a_removed_file_leaves_its_room_to_the_next_of_its_length() {
+    let (_folder, path, store) = place();
+    let _guard = store.own().expect("a free place");
+    for room in [Room::Written, Room::Allotted] {
+        written(&store, "old", 900_000);
+        let old = inode(&path.join("old"));
+        assert!(store.recycle(&name("old")).expect("a removal"));
+        store.ahead(1 << 20, room).expect("room");
+        store.create(&name("new"), b"head", 1 << 20, room).expect("a new file");
+        assert_eq!(inode(&path.join("new")), old, "its blocks are used again");
+        let bytes = fs::read(path.join("new")).expect("its bytes");
+        assert!(bytes.starts_with(b"head") && bytes.len() == 1 << 20 && !bytes[4..].contains(&7));
+        let free = fs::metadata(path.join("new")).expect("it is there").blocks() * 512;
+        assert!(free >= 1 << 20, "no later write needs room: {free}");
+        store.remove(&name("new")).expect("a removal");
+    }
+}
+
+#[test]
+fn removed_files_take_no_more_room_than_before_and_none_that_is_needed() {
+    let (_folder, path, store) = place();
+    let kept = || lies_in(&path).iter().filter(|leaf| leaf.starts_with(".headwater-new-")).count();
+    let guard = store.own().expect("a free place");
+    let recycle = |text: &str| store.recycle(&name(text)).expect("a removal");
+    for at in 0..6 {
+        written(&store, &at.to_string(), 600_000);
+    }
+    written(&store, "short", 500_000);
+    put(&store, "folder/a", "x").expect("a put");
+    assert!(!recycle("short") && !recycle("folder/a"), "what would save little is not kept");
+    let done: Vec<bool> = (0..6).map(|at| recycle(&at.to_string())).collect();
+    assert_eq!((done, kept()), (vec![true, true, true, false, false, false], 3), "as many as were made");
+    assert!(path.join("3").exists(), "who is told that it was not done removes it");
+    store.ahead(2 << 20, Room::Written).expect("room");
+    assert_eq!(kept(), 1, "of another length is what is to come: they went");
+    store.ahead(0, Room::Written).expect("nothing to do");
+    written(&store, "last", 600_000);
+    assert!(recycle("last") && kept() == 1);
+    drop(guard);
+    assert_eq!(kept(), 0, "with the owner goes what it kept");
+    assert_eq!(kind(store.recycle(&name("3"))), Some(Kind::Invalid), "only an owner removes so");
+}
+
+#[test]
+fn the_name_of_a_removed_file_is_durably_gone_before_its_bytes_change() {
+    const TEST: &str = "the_name_of_a_removed_file_is_durably_gone_before_its_bytes_change";
+    if let Some(folder) = child_folder() {
+        let store = Local::open(folder).expect("a place");
+        let _guard = store.own().expect("a free place");
+        written(&store, "old", 900_000);
+        assert!(store.recycle(&name("old")).expect("a removal"));
+        store.ahead(1 << 20, Room::Allotted).expect("room");
+        return;
+    }
+    if !can(&["strace"], false) {
+        return;
+    }
+    let ((_folder, path, _), traces) = (place(), TempDir::new().expect("a folder"));
+    let trace = traces.path().join("trace").display().to_string();
+    let changes = "trace=renameat2,fsync,fdatasync,ftruncate,fallocate,pwrite64,pwritev,pwritev2";
+    must_pass(&child(TEST, &path, &["strace", "-f", "-y", "-qq", "-o", &trace, "-e", changes]));
+    let trace = fs::read_to_string(trace).expect("a trace");
+    let mut lines =
+        trace.lines().skip_while(|line| !line.contains("renameat2(") || !line.contains("\"old\""));
+    assert!(lines.next().is_some(), "it loses its name: {trace}");
+    let next = lines.next().expect("and is used again");
+    assert!(
+        next.contains("fsync(") && next.contains(&format!("{}>", path.display())),
+        "the folder first: {next}"
+    );
+    assert!(lines.any(|line| line.contains("fallocate(")), "then its bytes: {trace}");
 }

@@ -294,6 +294,10 @@ impl Object for WatchedObject {
         self.read_so_many(count)?;
         Ok(count)
     }
+
+    fn is_still(&self) -> Result<bool> {
+        self.object.is_still()
+    }
 }
 
 #[cfg(test)]

@@ -123,6 +123,7 @@ impl Looking<'_> {
         let header = match Header::decode(base, &head) {
             Ok(header) => Ok((header, u32::from_le_bytes([head[8], head[9], head[10], head[11]]))),
             Err(HeaderFault::Newer(version)) => {
+                file.confirm()?;
                 let message = format!(
                     "a segment of format version {version}, this release reads up to version {}; if no newer release \
                      wrote here, the header is damaged: run `wal-inspect check {}`",
@@ -137,6 +138,9 @@ impl Looking<'_> {
             Ok((header, _)) => read_footer(&file, header, len, last)?,
             Err(_) => None,
         };
+        if footer.is_none() {
+            file.confirm()?;
+        }
         Ok(Found { base, len, header, footer, open: false })
     }
 }

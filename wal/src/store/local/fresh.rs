@@ -13,6 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
 use super::super::SECTOR_BYTES;
@@ -33,6 +34,8 @@ pub(super) struct Fresh {
     /// The same file, past the page cache.
     direct: Option<Direct>,
     own: OwnName,
+    /// It is a removed one, and its bytes are.
+    old: bool,
 }
 
 /// The name under which it is made.
@@ -40,6 +43,7 @@ pub(super) struct Fresh {
 struct OwnName {
     dir: Dir,
     leaf: String,
+    /// No file has it, or it is the next owner's to sweep.
     gone: bool,
 }
 
@@ -59,19 +63,24 @@ pub(super) enum Moved {
 impl Fresh {
     /// An empty file in the folder that it is for.
     pub(super) fn new(dir: &Dir) -> Result<Fresh, Errno> {
-        static MADE: AtomicU64 = AtomicU64::new(0);
         let mut tries = 0;
         loop {
-            let leaf = format!("{NEW}{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
-            match dir.make_file(&leaf) {
-                Ok(file) => {
-                    let own = OwnName { dir: dir.clone(), leaf, gone: false };
-                    return Ok(Fresh { file, direct: None, own });
-                }
+            let own = OwnName::new(dir);
+            match dir.make_file(&own.leaf) {
+                Ok(file) => return Ok(Fresh { file, direct: None, own: own.taken(), old: false }),
                 // Process numbers come again, and a crash of the last one with this number left its file.
                 Err(Errno::EXIST) if tries < TRIES_MAX => tries += 1,
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// The file that has a name of the store's and is open, taken out of that name; not yet durably.
+    pub(super) fn out_of(dir: &Dir, leaf: &str, file: File) -> Result<Fresh, Moved> {
+        let own = OwnName::new(dir);
+        match rename_new(&file, (dir, leaf), (dir, &own.leaf)) {
+            Moved::Done => Ok(Fresh { file, direct: None, own: own.taken(), old: true }),
+            not => Err(not),
         }
     }
 
@@ -102,6 +111,9 @@ impl Fresh {
     /// Writes zeros up to `len`. Real zeros: of room that is merely allotted a file system still has to note that it
     /// was written to, and a data sync would have to carry that along.
     pub(super) fn fill_zeros(&mut self, len: u64, buffers: &Arc<Buffers>) -> io::Result<()> {
+        if self.old {
+            self.file.set_len(len)?;
+        }
         self.direct = Direct::open(&self.own.dir, &self.own.leaf, buffers);
         let direct = self.direct.as_ref().map(|direct| direct.write_zeros(len));
         let mut at = direct.transpose()?.unwrap_or(0);
@@ -120,8 +132,13 @@ impl Fresh {
             return Ok(());
         }
         self.direct = Direct::open(&self.own.dir, &self.own.leaf, buffers);
+        // Of a removed file the blocks stay, and are zeros from now on.
+        let how = if self.old { FallocateFlags::ZERO_RANGE } else { FallocateFlags::empty() };
+        if self.old {
+            self.file.set_len(len)?;
+        }
         loop {
-            match rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::empty(), 0, len) {
+            match rustix::fs::fallocate(&self.file, how, 0, len) {
                 Ok(()) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(Errno::OPNOTSUPP | Errno::NOSYS) => return self.fill_zeros(len, buffers),
@@ -162,6 +179,20 @@ impl Fresh {
 }
 
 impl OwnName {
+    /// One that nobody has had in this process; no file has it yet.
+    fn new(dir: &Dir) -> OwnName {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let leaf = format!("{NEW}{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        OwnName { dir: dir.clone(), leaf, gone: true }
+    }
+
+    /// A file has it.
+    fn taken(self) -> OwnName {
+        let mut own = self;
+        own.gone = false;
+        own
+    }
+
     fn remove(&mut self) -> Result<(), Errno> {
         if self.gone {
             return Ok(());

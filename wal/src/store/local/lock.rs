@@ -11,7 +11,8 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::dir::{self, Dir};
-use super::{Held, LOCK, Spare, failure, listing};
+use super::rooms::Rooms;
+use super::{Held, LOCK, failure, listing};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Name, Own};
@@ -33,13 +34,13 @@ pub(super) struct Lock {
     file: File,
     process: u32,
     held: Held,
-    spare: Spare,
+    rooms: Rooms,
 }
 
 impl Lock {
     /// Takes the lock, then sweeps, then syncs what the directory says: an earlier life may have changed names that
     /// it did not live to sync.
-    pub(super) fn take(path: &Path, held: &Held, spare: &Spare) -> Result<Lock> {
+    pub(super) fn take(path: &Path, held: &Held, rooms: &Rooms) -> Result<Lock> {
         let at = failure::url(path);
         let failed = |cause: io::Error| failure::making("take the directory over", &at, cause);
         let dir = Dir::make(path).map_err(|cause| failed(cause.into()))?;
@@ -56,7 +57,7 @@ impl Lock {
             file,
             process: process::id(),
             held: Arc::clone(held),
-            spare: Arc::clone(spare),
+            rooms: rooms.clone(),
         };
         lock.sign();
         dir.each_folder(&Name::ROOT, &mut sweep).map_err(|cause| failed(cause.into()))?;
@@ -112,7 +113,7 @@ impl Drop for Lock {
             return;
         }
         *self.held.lock() = None;
-        *self.spare.lock() = None;
+        self.rooms.close();
         // The text goes before the lock: whoever takes it next has not signed at once.
         let _ = self.file.set_len(0);
         // Closing would do unless a child that was forked a moment ago still has the opening.

@@ -16,7 +16,8 @@
 //!   [`Name`] can have.
 //! - Three kinds of names of this module's own. All begin with a dot, so no [`Name`] can mean them, and no listing
 //!   shows them: `.headwater-lock`, `.headwater-reserve`, and `.headwater-new-*`, a file that has not got its name
-//!   yet. The last are left behind by crashes, and removed by the next owner, by nobody else.
+//!   yet, or a removed one whose room is kept for one to come. The last are left behind by crashes, and removed by the next
+//!   owner, by nobody else.
 //!
 //! Nothing is created before something is written: reading and listing a directory that does not exist finds it
 //! empty. A process over its file size limit is sent SIGXFSZ by the kernel, which ends it unless the program ignores
@@ -33,6 +34,7 @@ mod fresh;
 mod listing;
 mod lock;
 mod object;
+mod rooms;
 mod tail;
 
 use std::io;
@@ -51,6 +53,7 @@ use self::fresh::{Fresh, Moved};
 use self::listing::Listing;
 use self::lock::Lock;
 use self::object::Opened;
+use self::rooms::Rooms;
 use self::tail::Growing;
 use super::{Append, Name, Object, Own, Pages, Room, Store, Survives, Tail, What};
 use crate::error::{Error, Kind, Result};
@@ -64,16 +67,12 @@ const NEW: &str = ".headwater-new-";
 pub struct Local {
     path: PathBuf,
     held: Held,
-    spare: Spare,
+    rooms: Rooms,
     buffers: Arc<Buffers>,
 }
 
 /// The directory as its owner opened it. While it is owned every call goes there, wherever the path leads by now.
 type Held = Arc<Mutex<Option<Dir>>>;
-
-/// The file that was made ahead, its length and how its room was made. It goes with the ownership: afterwards its name
-/// may be another owner's.
-type Spare = Arc<Mutex<Option<(u64, Room, Fresh)>>>;
 
 impl Local {
     /// The store in the directory at `path`, which need not exist: its owner, or the first put, creates it.
@@ -82,7 +81,7 @@ impl Local {
     pub fn open(path: impl AsRef<Path>) -> Result<Local> {
         let path = std::path::absolute(path.as_ref())
             .map_err(|cause| Error::new(Kind::Invalid, "this is no path of a directory").because(cause))?;
-        let store = Local { path, held: Held::default(), spare: Spare::default(), buffers: Arc::default() };
+        let store = Local { path, held: Held::default(), rooms: Rooms::default(), buffers: Arc::default() };
         match std::fs::metadata(&store.path) {
             Ok(found) if found.is_dir() => Ok(store),
             Ok(_) => Err(failure::before("open the directory", store.place(), Errno::NOTDIR)),
@@ -159,6 +158,19 @@ impl Local {
         }
     }
 
+    /// Does what needs room; where there is none, once more without what removed files have left.
+    fn with_room<T>(&self, mut what: impl FnMut() -> Result<T>) -> Result<T> {
+        match what() {
+            Err(full) if full.kind() == Kind::Full && self.rooms.let_go() => {
+                // A file system may hand freed room out only once it is sure that the file is gone.
+                let synced = self.owned()?.sync();
+                synced.map_err(|cause| failure::before("give room free", self.place(), cause))?;
+                what()
+            }
+            other => other,
+        }
+    }
+
     fn make_room(&self, fresh: &mut Fresh, len: u64, room: Room) -> io::Result<()> {
         match room {
             Room::Written => fresh.fill_zeros(len, &self.buffers),
@@ -194,7 +206,7 @@ impl Store for Local {
     }
 
     fn put(&self, name: &Name, bytes: Bytes) -> Result<()> {
-        self.publish(name, None, |fresh| fresh.fill_whole(&bytes, &self.buffers)).map(drop)
+        self.with_room(|| self.publish(name, None, |fresh| fresh.fill_whole(&bytes, &self.buffers)).map(drop))
     }
 
     fn read(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
@@ -233,19 +245,23 @@ impl Append for Local {
     /// broken for its age. `Invalid` if every user of the machine may write into the directory, sticky or not: they
     /// could take names that the log will need, or hand it segments.
     fn own(&self) -> Result<Box<dyn Own>> {
-        Ok(Box::new(Lock::take(&self.path, &self.held, &self.spare)?))
+        Ok(Box::new(Lock::take(&self.path, &self.held, &self.rooms)?))
     }
 
     fn create(&self, name: &Name, head: &[u8], len: u64, room: Room) -> Result<Box<dyn Tail>> {
-        self.owned()?;
+        let dir = self.owned()?;
         if len < head.len() as u64 {
             return Err(Error::new(Kind::Invalid, super::HEAD_TOO_LONG));
         }
-        let fits =
-            |spare: &mut (u64, Room, Fresh)| (spare.0, spare.1) == (len, room) && split(name).0.is_empty();
+        let in_root = split(name).0.is_empty();
         // What is being made ahead is waited for.
-        let ahead = self.spare.lock().take_if(fits).map(|(_, _, fresh)| fresh);
-        let made = ahead.is_some();
+        let ahead = self.rooms.ahead.lock().take_if(|ahead| (ahead.0, ahead.1) == (len, room) && in_root);
+        let (made, ahead) = (ahead.is_some(), ahead.map(|(_, _, fresh)| fresh));
+        let failed = |cause: Errno| failure::making("make the file", self.at(name), io::Error::from(cause));
+        let ahead = match ahead {
+            None if in_root => self.rooms.take(&dir, len).map_err(failed)?,
+            ahead => ahead,
+        };
         let fresh = self.publish(name, ahead, |fresh| {
             // The room of a file that was made ahead is durable already.
             if !made {
@@ -258,24 +274,36 @@ impl Append for Local {
     }
 
     fn ahead(&self, len: u64, room: Room) -> Result<()> {
-        let mut spare = self.spare.lock();
+        let mut ahead = self.rooms.ahead.lock();
         let dir = self.owned()?;
-        if spare.as_ref().is_some_and(|(kept, how, _)| (*kept, *how) == (len, room)) {
+        if ahead.as_ref().is_some_and(|(kept, how, _)| (*kept, *how) == (len, room)) {
             return Ok(());
         }
         let failed = |cause: io::Error| failure::making("make room for the next file", self.place(), cause);
-        if let Some((_, _, mut old)) = spare.take() {
+        if let Some((_, _, mut old)) = ahead.take() {
             old.discard().map_err(|cause| failed(cause.into()))?;
         }
         if len == 0 {
+            self.rooms.let_go();
             return Ok(());
         }
-        let mut fresh = Fresh::new(&dir).map_err(|cause| failed(cause.into()))?;
+        let fresh = match self.rooms.take(&dir, len) {
+            Ok(None) => Fresh::new(&dir),
+            Ok(Some(old)) => Ok(old),
+            Err(cause) => Err(cause),
+        };
+        let mut fresh = fresh.map_err(|cause| failed(cause.into()))?;
         if let Err(cause) = self.make_room(&mut fresh, len, room).and_then(|()| fresh.sync()) {
             return Err(self.undo(&mut fresh, failed(cause)));
         }
-        *spare = Some((len, room, fresh));
+        *ahead = Some((len, room, fresh));
         Ok(())
+    }
+
+    fn recycle(&self, name: &Name) -> Result<bool> {
+        let dir = self.owned()?;
+        let (folder, leaf) = split(name);
+        Ok(folder.is_empty() && self.rooms.keep(&dir, leaf))
     }
 
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>> {
@@ -327,10 +355,14 @@ impl Append for Local {
             Ok(_) => return Err(failed(io::Error::from(Errno::NXIO))),
             Err(cause) => return Err(failed(cause.into())),
         }
-        let mut fresh = Fresh::new(&dir).map_err(|cause| failed(cause.into()))?;
-        if let Err(cause) = self.make_room(&mut fresh, len, Room::Written).and_then(|()| fresh.sync()) {
-            return Err(self.undo(&mut fresh, failed(cause)));
-        }
+        let make = || {
+            let mut fresh = Fresh::new(&dir).map_err(|cause| failed(cause.into()))?;
+            match self.make_room(&mut fresh, len, Room::Written).and_then(|()| fresh.sync()) {
+                Ok(()) => Ok(fresh),
+                Err(cause) => Err(self.undo(&mut fresh, failed(cause))),
+            }
+        };
+        let mut fresh = self.with_room(make)?;
         if let Err(cause) = fresh.replace(RESERVE) {
             return Err(self.undo(&mut fresh, failure::during("keep room in reserve", &at, cause)));
         }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
-use super::failure;
+use super::{dir, failure};
 use crate::error::{Error, Result};
 use crate::store::{Name, Object};
 
@@ -80,6 +80,16 @@ impl Object for Opened {
 
     fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         self.fill(offset, into).map_err(|cause| self.failed(cause.into()))
+    }
+
+    /// A file loses its name before its room is used for another, and no segment's name is given twice.
+    fn is_still(&self) -> Result<bool> {
+        let named = rustix::fs::lstat(self.root.join(self.name.as_str()));
+        match (rustix::fs::fstat(&self.file), named) {
+            (Ok(ours), Ok(named)) => Ok(dir::same(&ours, &named)),
+            (Ok(_), Err(Errno::NOENT | Errno::NOTDIR)) => Ok(false),
+            (Err(cause), _) | (_, Err(cause)) => Err(self.failed(cause.into())),
+        }
     }
 
     #[cfg(target_os = "linux")]

@@ -1,6 +1,6 @@
 //! The device beneath all processes: its files, its names, its faults, its counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::bucket::{Bucket, Late};
@@ -22,6 +22,8 @@ pub(super) struct Device {
     unlinked: Vec<usize>,
     /// Files that are open for reading, as often as they are.
     open: BTreeMap<usize, u64>,
+    /// Removed files whose room may be another's by now, so that who has them open finds whatever it may be.
+    pub(super) recycled: BTreeSet<usize>,
     pub(super) reserve: Reserve,
     /// The length of the file that a process has made ahead.
     pub(super) spare: Option<(usize, usize)>,
@@ -85,6 +87,7 @@ impl Device {
             names: Names::default(),
             unlinked: Vec::new(),
             open: BTreeMap::new(),
+            recycled: BTreeSet::new(),
             reserve: Reserve::default(),
             spare: None,
             capacity: None,

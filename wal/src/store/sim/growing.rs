@@ -167,6 +167,26 @@ impl Append for Process {
         Ok(())
     }
 
+    fn recycle(&self, name: &Name) -> Result<bool> {
+        self.must_own()?;
+        if self.shape() == Shape::Leases {
+            return Ok(false);
+        }
+        let mut device = self.device.lock();
+        device.alive(self.id())?;
+        let Some(file) = device.names.find(name.as_str()).filter(|_| device.random.one_in(2)) else {
+            return Ok(false);
+        };
+        drop(device);
+        let (mut device, fault) = self.enter(Op::Remove, name.as_str(), format_args!(" to recycle"))?;
+        match fault {
+            None => device.unlink(name.as_str()),
+            Some(_) => return Ok(false),
+        }
+        device.recycled.insert(file);
+        Ok(true)
+    }
+
     fn reopen(&self, name: &Name) -> Result<Box<dyn Tail>> {
         self.must_own()?;
         if self.shape() == Shape::Leases {

@@ -183,7 +183,14 @@ struct Opened {
 
 impl Object for Opened {
     fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        self.process.read_file(&self.name, range, |_| Ok(self.file))
+        let bytes = self.process.read_file(&self.name, range, |_| Ok(self.file))?;
+        let mut device = self.process.device.lock();
+        let changed = device.recycled.contains(&self.file) && device.random.one_in(2);
+        Ok(if changed { vec![0; bytes.len()].into() } else { bytes })
+    }
+
+    fn is_still(&self) -> Result<bool> {
+        Ok(self.process.device.lock().names.find(self.name.as_str()) == Some(self.file))
     }
 
     fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<usize> {

@@ -23,7 +23,9 @@
 //!    keep a prefix. The sync of a folder makes the changes in that folder durable and no others.
 //! 6. A file under no name is gone after a crash (`O_TMPFILE`); no leftovers remain to be swept. What is kept by
 //!    [`reserve`](crate::store::Append::reserve) is one operation, durable at once.
-//! 7. Room: a file takes as many bytes as it is long, its name and folder none. Removing, trimming and releasing give
+//! 7. Who has a file open that was removed finds its bytes, or, if it was
+//!    [recycled](crate::store::Append::recycle), zeros at any time. A power cut may bring its name back, with all of its bytes.
+//! 8. Room: a file takes as many bytes as it is long, its name and folder none. Removing, trimming and releasing give
 //!    room back at once, although a power cut may undo them. Writes within a file's length need no room.
 //!
 //! # What is assumed of a bucket ([`Sim::objects`])

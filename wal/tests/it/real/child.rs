@@ -1,6 +1,7 @@
 //! The child: this test binary, run again to play a part. It appends, seals, retires, closes and starts again, and says
 //! each step before or after it, a line each, in one write:
 //!
+//! - `times TIMES`: how many times as long as ever its records are;
 //! - `started EPOCH`, then of each thread `saw THREAD NUMBER`, its last record in the replay;
 //! - `try THREAD NUMBER` before an append, `ack THREAD NUMBER HANDLE` after its ticket answered;
 //! - `unknown THREAD NUMBER EPOCH`, and in a later life `settled THREAD NUMBER EPOCH HANDLE` or `gone ...`;
@@ -46,19 +47,22 @@ pub(super) struct Part {
     pub(super) rounds: u32,
     /// Whether it seals and retires on the way.
     pub(super) retires: bool,
+    /// How many times as long its records are, and its segments.
+    pub(super) times: u32,
 }
 
 /// Small segments, so that a few records roll.
-pub(super) fn options() -> Options {
-    Options::default().segment_bytes(20 << 10).record_bytes_max(16 << 10).compression(Compression::Off)
+pub(super) fn options(times: u32) -> Options {
+    let (segment, record) = ((20 << 10) * u64::from(times), (16 << 10) * times);
+    Options::default().segment_bytes(segment).record_bytes_max(record).compression(Compression::Off)
 }
 
 /// The payload of a record: who it is, and then bytes that follow from that.
-pub(super) fn payload(id: Id) -> Vec<u8> {
+pub(super) fn payload(id: Id, times: u32) -> Vec<u8> {
     let Id { thread, number, epoch } = id;
     let mut bytes = format!("{thread} {number} {epoch} ").into_bytes();
     let mut state = u64::from(thread) << 48 | number << 16 | epoch;
-    let len = 100 + (number * 977 % 3001) as usize;
+    let len = (100 + (number * 977 % 3001) as usize) * times as usize;
     bytes.resize_with(len, || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u8
@@ -72,11 +76,11 @@ pub(super) fn command(part: Part, place: &Path, said: &Path, wrapper: &[String])
     let own = [&exe, "--exact", "real::child::a_part", "--ignored", "--nocapture", "--test-threads=1"];
     let words: Vec<&str> = wrapper.iter().map(String::as_str).chain(own).collect();
     let mut command = Command::new(words[0]);
-    let Part { threads, lives, rounds, retires } = part;
+    let Part { threads, lives, rounds, retires, times } = part;
     command.args(&words[1..]).env(PLACE, place);
     // Where cargo runs tests the loader would look through many folders, in calls that are counted.
     command.env_remove("LD_LIBRARY_PATH");
-    command.env(PART, format!("{threads} {lives} {rounds} {}", u32::from(retires)));
+    command.env(PART, format!("{threads} {lives} {rounds} {} {times}", u32::from(retires)));
     let said = File::options().create(true).append(true).open(said).expect("a file for what is said");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
     command
@@ -87,8 +91,17 @@ pub(super) fn command(part: Part, place: &Path, said: &Path, wrapper: &[String])
 fn a_part() {
     let (Some(place), Ok(part)) = (env::var_os(PLACE), env::var(PART)) else { return };
     let words: Vec<u32> = part.split(' ').map(|word| word.parse().unwrap()).collect();
-    let part = Part { threads: words[0], lives: words[1], rounds: words[2], retires: words[3] != 0 };
+    let part = Part {
+        threads: words[0],
+        lives: words[1],
+        rounds: words[2],
+        retires: words[3] != 0,
+        times: words[4],
+    };
     (0..32).for_each(|_| drop(File::open(BEGINS)));
+    if part.times > 1 {
+        say(format!("times {}", part.times));
+    }
     let mut player = Player { part, place: place.into(), unsettled: Vec::new() };
     for _ in 0..part.lives {
         if let Err(error) = player.live() {
@@ -111,7 +124,7 @@ struct Player {
 
 impl Player {
     fn live(&mut self) -> Result<()> {
-        let opened = Log::open(Arc::new(Local::open(&self.place)?), options())?;
+        let opened = Log::open(Arc::new(Local::open(&self.place)?), options(self.part.times))?;
         let stepped = self.part.threads == 0;
         let log =
             if stepped { opened.start_stepped(Position::START)? } else { opened.start(Position::START)? };
@@ -188,7 +201,7 @@ impl Teller<'_> {
     fn try_append(&self, number: u64) -> Result<Ticket> {
         let id = self.id(number);
         say(format!("try {} {number}", self.thread));
-        self.log.append(Time(number), payload(id))
+        self.log.append(Time(number), payload(id, self.part.times))
     }
 
     fn wait(&self, number: u64, mut ticket: Ticket) -> Result<Handle> {

@@ -63,7 +63,7 @@ fn after_a_call_that_fails_nothing_more_is_acknowledged_and_reopening_settles() 
     if !can(&["strace"], false) {
         return;
     }
-    let part = Part { threads: 0, lives: 3, rounds: 4, retires: true };
+    let part = Part { threads: 0, lives: 3, rounds: 4, retires: true, times: 1 };
     let folder = TempDir::new().expect("a folder");
     let calls = traced::calls(part, &folder.path().join("log"));
     let answers = Mutex::default();
@@ -84,7 +84,7 @@ fn threads_that_append_while_a_call_fails_are_all_answered() {
     if !can(&["strace"], false) {
         return;
     }
-    let part = Part { threads: 3, lives: 3, rounds: 5, retires: true };
+    let part = Part { threads: 3, lives: 3, rounds: 5, retires: true, times: 1 };
     let mut faults = Vec::new();
     for name in ["fdatasync", "pwritev", "pwritev2", "fsync", "pwrite64", "renameat2"] {
         for nth in [1, 2, 3, 5, 8, 12] {

@@ -20,10 +20,10 @@ use super::said::{Id, Said};
 use super::{can, wait_until};
 
 /// Appends for as long as it is let.
-const ON_AND_ON: Part = Part { threads: 2, lives: 1, rounds: 1_000_000, retires: false };
+const ON_AND_ON: Part = Part { threads: 2, lives: 1, rounds: 1_000_000, retires: false, times: 1 };
 
 fn start(place: &Path) -> Log {
-    let opened = Log::open(Arc::new(Local::open(place).expect("a place")), options()).expect("it opens");
+    let opened = Log::open(Arc::new(Local::open(place).expect("a place")), options(1)).expect("it opens");
     opened.start(Position::START).expect("it starts")
 }
 
@@ -32,7 +32,7 @@ fn append(log: &Log, thread: u32, from: u64, said: &Mutex<Said>, stop: &AtomicBo
     for number in from.. {
         let id = Id { thread, number, epoch: log.epoch() };
         said.lock().hear(&format!("try {thread} {number}"));
-        let Ok(mut ticket) = log.append(Time(number), payload(id)) else { return };
+        let Ok(mut ticket) = log.append(Time(number), payload(id, 1)) else { return };
         let handle = loop {
             match ticket.wait_for(Duration::from_millis(20)) {
                 Ok(Ok(handle)) => break handle,
@@ -213,7 +213,7 @@ fn retiring_goes_on_for_as_long_as_a_disk_stays_full() {
     for number in 0..80 {
         let id = Id { thread: 0, number, epoch: log.epoch() };
         said.lock().hear(&format!("try 0 {number}"));
-        let handle = log.append(Time(0), payload(id)).expect("room").wait().expect("a handle");
+        let handle = log.append(Time(0), payload(id, 1)).expect("room").wait().expect("a handle");
         said.lock().hear(&format!("ack 0 {number} {handle}"));
         log.seal().expect("room");
     }

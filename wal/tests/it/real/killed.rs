@@ -17,10 +17,10 @@ use super::said::Said;
 use super::traced::{self, Call};
 
 /// A whole life and the beginning of the next: several segments, a seal, a retirement, a close.
-const LIVES: Part = Part { threads: 0, lives: 2, rounds: 6, retires: true };
+const LIVES: Part = Part { threads: 0, lives: 2, rounds: 6, retires: true, times: 1 };
 
 /// A short life, for a log that an earlier kill left.
-const AGAIN: Part = Part { threads: 0, lives: 1, rounds: 2, retires: true };
+const AGAIN: Part = Part { threads: 0, lives: 1, rounds: 2, retires: true, times: 1 };
 
 /// Names what was going on when a check failed.
 fn naming<T>(what: &dyn std::fmt::Debug, check: impl FnOnce() -> T) -> T {
@@ -131,7 +131,7 @@ fn kills_at_random_lose_nothing_that_was_acknowledged() {
     let kills = number("HEADWATER_KILLS", if env::var_os("CI").is_some() { 300 } else { 60 });
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
     let seed = number("HEADWATER_SEED", u64::from(now));
-    let part = Part { threads: 3, lives: 1000, rounds: 12, retires: true };
+    let part = Part { threads: 3, lives: 1000, rounds: 12, retires: true, times: 1 };
     let (mut random, mut acked) = (seed, 0);
     let mut folder = folder();
     naming(&format!("HEADWATER_SEED={seed}"), || {

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 const AT_MOST: Duration = Duration::from_secs(60);
 
 /// Whether a test that needs these programs, and root for mounts, can run here; says why not.
-fn can(programs: &[&str], mounts: bool) -> bool {
+pub(crate) fn can(programs: &[&str], mounts: bool) -> bool {
     let root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let path = env::var_os("PATH").unwrap_or_default();
     let is_here = |program: &str| {

@@ -17,11 +17,11 @@ use super::running::Running;
 use super::{can, wait_until};
 
 /// Cuts the power at any moment of a child's life, several times, and looks what is there afterwards.
-fn cut_the_power(kind: &str, cuts: u32) {
+fn cut_the_power(kind: &str, cuts: u32, times: u32) {
     let mut image = Image::make(kind);
     let (folder, place) = (TempDir::new().expect("a folder"), image.at().join("log"));
     let said = folder.path().join("said");
-    let part = Part { threads: 3, lives: 1000, rounds: 15, retires: true };
+    let part = Part { threads: 3, lives: 1000, rounds: 15, retires: true, times };
     let mut running = Running::begin(child::command(part, &place, &said, &[]), &said);
     let mut left = Vec::new();
     for cut in 0..cuts {
@@ -58,14 +58,23 @@ fn sleeps(pid: u32) -> bool {
 #[test]
 fn on_ext4_a_power_cut_loses_nothing_that_was_acknowledged() {
     if can(&["mkfs.ext4", "mount", "cmp"], true) {
-        cut_the_power("ext4", 12);
+        cut_the_power("ext4", 12, 1);
     }
 }
 
 #[test]
 fn on_xfs_a_power_cut_loses_nothing_that_was_acknowledged() {
     if can(&["mkfs.xfs", "mount", "cmp"], true) {
-        cut_the_power("xfs", 4);
+        cut_the_power("xfs", 4, 1);
+    }
+}
+
+/// Long groups: room is allotted, and that of retired segments, which is zeros again, is not written to before.
+#[test]
+fn a_power_cut_loses_nothing_of_what_was_written_into_room_that_was_allotted() {
+    if can(&["mkfs.ext4", "mkfs.xfs", "mount", "cmp"], true) {
+        cut_the_power("ext4", 8, 50);
+        cut_the_power("xfs", 4, 50);
     }
 }
 

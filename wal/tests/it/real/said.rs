@@ -33,6 +33,8 @@ impl Id {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Said {
     pub(super) text: String,
+    /// How many times as long its records are; nothing was said if they are as ever.
+    times: u32,
     /// The greatest number that each thread handed in.
     pub(super) tried: BTreeMap<u32, u64>,
     /// The greatest number of each thread that must be there for ever: acknowledged, or shown by a started log.
@@ -73,10 +75,15 @@ impl Said {
             "gone" => {
                 self.gone.insert(Id { thread: number(1) as u32, number: number(2), epoch: number(3) });
             }
+            "times" => self.times = number(1) as u32,
             "pin" => self.pin = self.pin.max(Position(number(1))),
             "retired" => self.retired = self.retired.max(Position(number(1))),
             _ => {}
         }
+    }
+
+    fn times(&self) -> u32 {
+        self.times.max(1)
     }
 
     fn acknowledge(&mut self, thread: u32, number: u64, handle: &str) {
@@ -106,7 +113,7 @@ impl Said {
         let promised = self.acked.keys().next_back().copied().unwrap_or_default();
         let survey = look(&*store, promised, Depth::Full).expect("a look");
         assert_eq!(survey.damages(), [], "a crash does no damage");
-        let opened = Log::open(store.clone(), options()).expect("it opens");
+        let opened = Log::open(store.clone(), options(self.times())).expect("it opens");
         self.agrees_with(opened.survey().begins(), opened.replay(Position::START).expect("a replay"));
         let reader = Reader::open(store).expect("a reader");
         self.agrees_with_handles(opened.survey().begins(), false, |handle| reader.read(handle));
@@ -115,12 +122,14 @@ impl Said {
     /// The same, then starts the log, which settles its end, and does it again.
     pub(super) fn agrees_with_log(&self, place: &Path) {
         self.agrees_with_a_look(place);
-        let opened = Log::open(Arc::new(Local::open(place).expect("a place")), options()).expect("it opens");
+        let opened = Log::open(Arc::new(Local::open(place).expect("a place")), options(self.times()))
+            .expect("it opens");
         let log = opened.start(Position::START).expect("it starts");
         let begins = log.range().start;
         self.agrees_with(begins, log.replay(Position::START).expect("a replay"));
         self.agrees_with_handles(begins, true, |handle| log.read(handle));
-        let ticket = log.append(Time(0), payload(Id { thread: 0, number: 0, epoch: 0 })).expect("room");
+        let ticket =
+            log.append(Time(0), payload(Id { thread: 0, number: 0, epoch: 0 }, self.times())).expect("room");
         ticket.wait().expect("it goes on");
         log.close().expect("it closes");
     }
@@ -136,7 +145,7 @@ impl Said {
         for record in replay {
             let record = record.expect("a record");
             let id = Id::of(&record.payload);
-            assert_eq!(record.payload, payload(id), "the bytes that were appended: {id:?}");
+            assert_eq!(record.payload, payload(id, self.times()), "the bytes that were appended: {id:?}");
             assert!(!self.gone.contains(&id), "settled for ever: {id:?}");
             if let Some(before) = last.insert(id.thread, id.number) {
                 assert_eq!(before + 1, id.number, "no gap, no reorder, no double: {id:?}");
@@ -173,7 +182,11 @@ impl Said {
             match read(handle) {
                 Ok(record) if *position >= begins || !knows_retired => {
                     let id = Id { thread: *thread, number: *number, epoch: handle.epoch() };
-                    assert_eq!(record.payload, payload(id), "the bytes that were acknowledged: {id:?}");
+                    assert_eq!(
+                        record.payload,
+                        payload(id, self.times()),
+                        "the bytes that were acknowledged: {id:?}"
+                    );
                 }
                 Ok(_) => panic!("it was retired: {handle}"),
                 Err(error) => {

@@ -16,11 +16,11 @@ use super::said::Said;
 fn a_second_process_is_told_who_holds_the_log_and_takes_over_when_that_one_is_killed() {
     let folder = TempDir::new().expect("a folder");
     let (place, said) = (folder.path().join("log"), folder.path().join("said"));
-    let part = Part { threads: 2, lives: 1, rounds: 1_000_000, retires: false };
+    let part = Part { threads: 2, lives: 1, rounds: 1_000_000, retires: false, times: 1 };
     let mut first = Running::begin(child::command(part, &place, &said, &[]), &said);
     let pid = first.pid();
     let start = || {
-        let opened = Log::open(Arc::new(Local::open(&place).expect("a place")), options())
+        let opened = Log::open(Arc::new(Local::open(&place).expect("a place")), options(1))
             .expect("a look needs no lock");
         opened.start(Position::START)
     };

@@ -2,7 +2,9 @@
 //! sanitizer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use headwater_wal::store::{Memory, Store};
 use headwater_wal::{Kind, Log, Options, Position, Time};
@@ -17,9 +19,10 @@ fn start(store: &Arc<dyn Store>) -> Log {
     Log::open(store.clone(), options).unwrap().start(Position::START).unwrap()
 }
 
-/// Appends until the log is closed, in one way or another. Returns how many records were acknowledged.
-fn appends(log: &Log, number: usize) -> usize {
-    let (mut safe, mut pending) = (0, Vec::new());
+/// Appends until the log is closed, in one way or another. Counts how many records were acknowledged.
+fn appends(log: &Log, number: usize, safe: &AtomicUsize) {
+    let mut pending = Vec::new();
+    let count = |acknowledged: bool| safe.fetch_add(usize::from(acknowledged), Ordering::Relaxed);
     loop {
         let payload = vec![number as u8; 100 + number * 10];
         let ticket = match number % 3 {
@@ -36,13 +39,13 @@ fn appends(log: &Log, number: usize) -> usize {
         }
         if pending.len() > number % 5 {
             for ticket in pending.drain(..) {
-                safe += usize::from(
-                    if number.is_multiple_of(2) { ticket.wait() } else { block_on(ticket) }.is_ok(),
-                );
+                count(if number.is_multiple_of(2) { ticket.wait() } else { block_on(ticket) }.is_ok());
             }
         }
     }
-    safe + pending.into_iter().filter(|ticket| matches!(ticket.answer(), Some(Ok(_)))).count()
+    for ticket in pending {
+        count(matches!(ticket.answer(), Some(Ok(_))));
+    }
 }
 
 #[test]
@@ -50,15 +53,12 @@ fn a_crowd_of_appenders_and_readers_is_served_until_the_log_is_closed_beside_the
     for store in [Memory::growing(), Memory::objects()] {
         let store: Arc<dyn Store> = Arc::new(store);
         let log = start(&store);
-        let safe: usize = thread::scope(|scope| {
-            let appenders: Vec<_> = (0..APPENDERS)
-                .map(|number| {
-                    scope.spawn({
-                        let log = &log;
-                        move || appends(log, number)
-                    })
-                })
-                .collect();
+        let safe = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for number in 0..APPENDERS {
+                let (log, safe) = (&log, &safe);
+                scope.spawn(move || appends(log, number, safe));
+            }
             for _ in 0..2 {
                 scope.spawn(|| {
                     while let Ok(records) = log.replay(Position::START) {
@@ -70,10 +70,16 @@ fn a_crowd_of_appenders_and_readers_is_served_until_the_log_is_closed_beside_the
                     }
                 });
             }
-            thread::sleep(std::time::Duration::from_millis(200));
+            // A busy machine may need its time until all are at work.
+            let (begun, patience) = (Instant::now(), Duration::from_secs(60));
+            while begun.elapsed() < Duration::from_millis(200)
+                || safe.load(Ordering::Relaxed) <= APPENDERS && begun.elapsed() < patience
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
             log.close().unwrap();
-            appenders.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
+        let safe = safe.into_inner();
         drop(log);
         let found = Log::open(store, Options::default()).unwrap().replay(Position::START).unwrap().count();
         assert!(safe > APPENDERS && found >= safe, "found={found} safe={safe}");
