@@ -520,6 +520,21 @@ fn removed_files_take_no_more_room_than_before_and_none_that_is_needed() {
 }
 
 #[test]
+fn a_removed_file_that_somebody_keeps_under_another_name_stays_as_it_is() {
+    let (_folder, path, store) = place();
+    let _guard = store.own().expect("a free place");
+    for room in [Room::Written, Room::Allotted] {
+        written(&store, "old", 900_000);
+        fs::hard_link(path.join("old"), path.join("copy")).expect("a second name");
+        assert!(store.recycle(&name("old")).expect("a removal"));
+        store.create(&name("new"), b"head", 1 << 20, room).expect("a new file");
+        assert!(fs::read(path.join("copy")).expect("its bytes") == vec![7; 900_000]);
+        assert_ne!(inode(&path.join("new")), inode(&path.join("copy")));
+        ["new", "copy"].into_iter().for_each(|file| store.remove(&name(file)).expect("a removal"));
+    }
+}
+
+#[test]
 fn the_name_of_a_removed_file_is_durably_gone_before_its_bytes_change() {
     const TEST: &str = "the_name_of_a_removed_file_is_durably_gone_before_its_bytes_change";
     if let Some(folder) = child_folder() {

@@ -84,6 +84,11 @@ impl Fresh {
         }
     }
 
+    /// Whether it has no name but the one of this module's.
+    pub(super) fn is_ours_alone(&self) -> Result<bool, Errno> {
+        Ok(rustix::fs::fstat(&self.file)?.st_nlink == 1)
+    }
+
     /// Writes the bytes at the beginning.
     pub(super) fn fill(&self, head: &[u8]) -> io::Result<()> {
         let written = self.direct.as_ref().map(|direct| direct.write(0, &[head], false));

@@ -47,14 +47,14 @@ impl Rooms {
             (removed.files.pop(), rest)
         };
         rest.into_iter().try_for_each(|mut file| file.discard())?;
-        if let Some(mut file) = file {
-            // Until its old name has gone for good its bytes stay.
-            return match dir.sync() {
-                Ok(()) => Ok(Some(file)),
-                Err(error) => file.discard().and(Err(error)),
-            };
+        let Some(mut file) = file else { return Ok(None) };
+        // Until its old name has gone for good its bytes stay.
+        match dir.sync().and_then(|()| file.is_ours_alone()) {
+            Ok(true) => Ok(Some(file)),
+            // Somebody keeps it under another name, perhaps as a copy for bad days.
+            Ok(false) => file.discard().map(|()| None),
+            Err(error) => file.discard().and(Err(error)),
         }
-        Ok(None)
     }
 
     /// Removes a file and keeps its room. Whether it was done; if not, nothing was.
