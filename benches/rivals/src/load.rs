@@ -16,6 +16,10 @@ pub(crate) struct Shape {
     pub(crate) outstanding: u64,
 }
 
+/// So many bytes of blocks a receiver keeps, before its oldest are written over or retired, as a runtime does whose batches
+/// are done; `headwater-benches replication` keeps the same.
+pub(crate) const KEPT_BYTES: u64 = 32 << 20;
+
 /// As many as `headwater-benches replication` has outstanding by its `full`.
 pub(crate) fn full(block_bytes: u64) -> u64 {
     ((8 << 20) / block_bytes).clamp(2, 1024)

@@ -6,6 +6,7 @@ mod load;
 mod loss;
 mod ours;
 mod redis;
+mod replicated;
 mod report;
 mod resp;
 mod rounds;
@@ -22,15 +23,25 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = args::Args::parse(&words).and_then(|args| match &args.session {
-        Some(name) => session::run(&args, name),
-        None => rounds::run(&args, &words),
-    });
-    match outcome {
+    match run(&words) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(words: &[String]) -> Result<()> {
+    if let [first, rest @ ..] = words
+        && first == "replication"
+    {
+        // The processes of a case of theirs are this program.
+        return headwater_benches::replication::run(rest);
+    }
+    let args = args::Args::parse(words)?;
+    match &args.session {
+        Some(name) => session::run(&args, name),
+        None => rounds::run(&args, words),
     }
 }

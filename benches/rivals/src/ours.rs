@@ -3,15 +3,21 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use headwater_benches::replication::SETTLED_BYTES;
 use headwater_wal::store::{self, Store};
-use headwater_wal::{Compression, Durability, Log, Options, Position, Ticket};
+use headwater_wal::{Compression, Durability, Log, Options, Position, Ticket, Time};
 
 use crate::Result;
-use crate::load::{Outcome, Shape, in_threads, noise};
+use crate::load::{KEPT_BYTES, Outcome, Shape, in_threads, noise};
 use crate::session::Running;
+
+/// So often a log on local disk lets go of what is done.
+const RETIRED_EVERY: Duration = Duration::from_millis(20);
 
 /// How blocks are outstanding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +34,8 @@ pub(crate) struct Ours {
     durability: Durability,
     outstanding: Outstanding,
     at: At,
-    logs: Vec<Log>,
+    logs: Vec<Arc<Log>>,
+    retiring: Vec<Retiring>,
     made: u64,
 }
 
@@ -41,7 +48,7 @@ pub(crate) enum At {
 
 impl Ours {
     pub(crate) fn new(durability: Durability, outstanding: Outstanding, at: At) -> Ours {
-        Ours { durability, outstanding, at, logs: Vec::new(), made: 0 }
+        Ours { durability, outstanding, at, logs: Vec::new(), retiring: Vec::new(), made: 0 }
     }
 
     fn store(&mut self) -> Result<Arc<dyn Store>> {
@@ -53,6 +60,7 @@ impl Ours {
     }
 
     fn close(&mut self) -> Result<()> {
+        self.retiring.drain(..).try_for_each(Retiring::end)?;
         self.logs.drain(..).try_for_each(|log| log.close())?;
         if let At::Folder(folder) = &self.at
             && folder.exists()
@@ -61,6 +69,38 @@ impl Ours {
         }
         Ok(())
     }
+}
+
+/// A thread that retires the segments of a log of which nothing is among its newest [`KEPT_BYTES`], until it is told to end.
+#[derive(Debug)]
+struct Retiring {
+    end: Sender<()>,
+    thread: JoinHandle<headwater_wal::Result<()>>,
+}
+
+impl Retiring {
+    fn begin(log: Arc<Log>) -> Retiring {
+        let (end, ended) = channel();
+        let thread = std::thread::spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(RETIRED_EVERY) {
+                retire(&log)?;
+            }
+            Ok(())
+        });
+        Retiring { end, thread }
+    }
+
+    fn end(self) -> Result<()> {
+        drop(self.end);
+        Ok(self.thread.join().map_err(|_| "the thread that retires has panicked")??)
+    }
+}
+
+/// Retires the segments of a log of which nothing is among its newest [`KEPT_BYTES`].
+fn retire(log: &Log) -> headwater_wal::Result<()> {
+    let range = log.range();
+    let _pin = log.pin(Position(range.end.since(Position(KEPT_BYTES))).max(range.start))?;
+    log.retire_before(Time::MAX).map(drop)
 }
 
 impl Running for Ours {
@@ -73,6 +113,10 @@ impl Running for Ours {
             let options = Options::default().compression(Compression::Off).durability(self.durability);
             let log = Log::open(self.store()?, options)?.start(Position::START)?;
             log.append(log.now(), "the first waits for the first segment")?.wait()?;
+            let log = Arc::new(log);
+            if let At::Folder(_) = self.at {
+                self.retiring.push(Retiring::begin(log.clone()));
+            }
             self.logs.push(log);
         }
         Ok(())
@@ -101,7 +145,36 @@ impl Running for Ours {
         })
     }
 
+    fn is_settled(&self) -> bool {
+        let filled = |log: &Arc<Log>| log.range().end.since(Position::START) >= SETTLED_BYTES;
+        matches!(self.at, At::Url(_)) || self.logs.iter().all(filled)
+    }
+
     fn end(&mut self) -> Result<()> {
         self.close()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn segments_go_of_which_nothing_is_among_the_newest() {
+        let options = Options::default().segment_bytes(8 * MIB as u64).compression(Compression::Off);
+        let opened = Log::open(Arc::new(store::Memory::growing()), options).unwrap();
+        let log = opened.start(Position::START).unwrap();
+        let block = Bytes::from(vec![0x5A; MIB]);
+        let append = |_| log.append(log.now(), block.clone()).unwrap().wait().unwrap();
+        let handles: Vec<_> = (0..80).map(append).collect();
+        assert_eq!(log.range().start, handles[0].position().min(log.range().start));
+        retire(&log).unwrap();
+        let kept = log.range().end.since(log.range().start);
+        assert!((KEPT_BYTES..KEPT_BYTES + 2 * 8 * MIB as u64).contains(&kept), "{kept}");
+        assert!(log.range().start <= handles[80 - 31].position());
+        retire(&log).unwrap();
+        assert_eq!(log.range().end.since(log.range().start), kept);
     }
 }

@@ -5,13 +5,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::load::{Outcome, Shape, in_threads, noise};
+use crate::load::{KEPT_BYTES, Outcome, Shape, in_threads, noise};
 use crate::resp::{Answer, Client};
 use crate::session::Running;
 use crate::started::{Started, free_port};
 
-/// So many bytes of blocks a receiver keeps, before its oldest are written over, as a runtime does whose batches are done.
-const KEPT_BYTES: u64 = 32 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a block is made safe.

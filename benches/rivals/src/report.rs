@@ -5,13 +5,15 @@ use std::fmt::Write;
 use headwater_benches::replication::line::{Line, Load};
 
 use crate::args::Args;
+use crate::load::Shape;
 use crate::session::prefix;
 use crate::system::SYSTEMS;
 
 /// A ratio that was promised: throughput of ours ÷ theirs, taken in every round.
 struct Goal {
-    ours: (&'static str, u64, u64),
-    theirs: (&'static str, u64, u64),
+    ours: &'static str,
+    theirs: &'static str,
+    shape: Shape,
     /// None is shown and not judged; on HDFS nothing is.
     at_least: Option<f64>,
 }
@@ -19,53 +21,69 @@ struct Goal {
 const fn goal(
     ours: &'static str,
     theirs: &'static str,
-    bytes: u64,
+    block_bytes: u64,
+    receivers: u64,
     outstanding: u64,
     at_least: Option<f64>,
 ) -> Goal {
-    Goal { ours: (ours, bytes, outstanding), theirs: (theirs, bytes, outstanding), at_least }
+    Goal { ours, theirs, shape: Shape { receivers, block_bytes, outstanding }, at_least }
 }
 
-/// Of one receiver: who, blocks of how many bytes, how many outstanding.
+/// Who; blocks of how many bytes, how many receivers, how many outstanding of each.
 const GOALS: &[Goal] = &[
-    goal("append-power", "spark-store-2", 64 << 10, 1, Some(10.0)),
-    goal("append-power-threads", "spark-receiver-log-synced", 1 << 10, 16, Some(5.0)),
-    goal("append-power-threads", "spark-receiver-log-synced", 1 << 10, 1, None),
-    goal("append-power-threads", "spark-receiver-log-synced", 64 << 10, 1, None),
-    goal("append-power-threads", "spark-receiver-log-synced", 64 << 10, 16, None),
-    goal("append-power-threads", "spark-receiver-log", 1 << 10, 1, None),
-    goal("append-power-threads", "spark-receiver-log", 1 << 10, 16, None),
-    goal("append-process-threads", "spark-receiver-log", 1 << 10, 1, None),
-    goal("append-process-threads", "spark-receiver-log", 1 << 10, 16, None),
-    goal("append-process-threads", "spark-receiver-log", 64 << 10, 16, None),
-    goal("append-power-threads", "spark-receiver-log-synced-length", 1 << 10, 1, None),
-    goal("append-power-threads", "spark-receiver-log-synced-length", 1 << 10, 16, None),
-    goal("append-power-threads", "spark-receiver-log-synced-length", 64 << 10, 1, None),
-    goal("append-power-threads", "spark-receiver-log-synced-length", 64 << 10, 16, None),
-    goal("append-power", "spark-store-1", 64 << 10, 1, None),
-    goal("append-power", "spark-store-log", 64 << 10, 1, None),
-    goal("append-power", "spark-store-log-synced", 64 << 10, 1, None),
-    goal("append-power", "redis-synced", 64 << 10, 1, None),
-    goal("append-power", "redis-wait-1", 64 << 10, 1, None),
-    goal("append-power", "redis-synced", 64 << 10, 128, None),
-    goal("append-power", "redis-wait-1", 64 << 10, 128, None),
-    goal("append-power", "redis-synced", 1 << 10, 1024, None),
-    goal("append-power", "redis-wait-1", 1 << 10, 1024, None),
+    goal("log-power", "copies-2", 64 << 10, 4, 128, Some(0.5)),
+    goal("log-process", "copies-2", 64 << 10, 4, 128, Some(1.0)),
+    goal("append-power", "spark-store-2", 64 << 10, 1, 1, Some(10.0)),
+    goal("append-power-threads", "spark-receiver-log-synced", 1 << 10, 1, 16, Some(5.0)),
+    goal("append-power-threads", "spark-receiver-log-synced", 1 << 10, 1, 1, None),
+    goal("append-power-threads", "spark-receiver-log-synced", 64 << 10, 1, 1, None),
+    goal("append-power-threads", "spark-receiver-log-synced", 64 << 10, 1, 16, None),
+    goal("append-power-threads", "spark-receiver-log", 1 << 10, 1, 1, None),
+    goal("append-power-threads", "spark-receiver-log", 1 << 10, 1, 16, None),
+    goal("append-process-threads", "spark-receiver-log", 1 << 10, 1, 1, None),
+    goal("append-process-threads", "spark-receiver-log", 1 << 10, 1, 16, None),
+    goal("append-process-threads", "spark-receiver-log", 64 << 10, 1, 16, None),
+    goal("append-power-threads", "spark-receiver-log-synced-length", 1 << 10, 1, 1, None),
+    goal("append-power-threads", "spark-receiver-log-synced-length", 1 << 10, 1, 16, None),
+    goal("append-power-threads", "spark-receiver-log-synced-length", 64 << 10, 1, 1, None),
+    goal("append-power-threads", "spark-receiver-log-synced-length", 64 << 10, 1, 16, None),
+    goal("append-power", "spark-store-1", 64 << 10, 1, 1, None),
+    goal("append-power", "spark-store-log", 64 << 10, 1, 1, None),
+    goal("append-power", "spark-store-log-synced", 64 << 10, 1, 1, None),
+    goal("append-power", "redis-synced", 64 << 10, 1, 1, None),
+    goal("append-power", "redis-wait-1", 64 << 10, 1, 1, None),
+    goal("append-power", "redis-synced", 64 << 10, 1, 128, None),
+    goal("append-power", "redis-wait-1", 64 << 10, 1, 128, None),
+    goal("append-power", "redis-synced", 1 << 10, 1, 1024, None),
+    goal("append-power", "redis-wait-1", 1 << 10, 1, 1024, None),
+    goal("log-power", "copies-2", 64 << 10, 1, 1, None),
+    goal("log-power", "copies-2", 64 << 10, 1, 128, None),
+    goal("log-process", "copies-2", 64 << 10, 1, 128, None),
+    goal("log-power", "copies-2", 1 << 10, 4, 1024, None),
+    goal("log-process", "copies-2", 1 << 10, 4, 1024, None),
+    goal("log-power", "copies-3", 64 << 10, 4, 128, None),
+    goal("copies-2+log-power", "log-power", 64 << 10, 4, 128, None),
+    goal("log-power", "redis-wait-1", 64 << 10, 4, 128, None),
+    goal("log-power", "redis-synced", 64 << 10, 4, 128, None),
+    goal("log-process", "redis-wait-1", 64 << 10, 4, 128, None),
+    goal("copies-2", "redis-wait-1", 64 << 10, 4, 128, None),
 ];
 
 /// A report of some lines.
 pub(crate) fn markdown(args: &Args, lines: &[Line]) -> String {
     let mut text = String::new();
-    let mut shapes: Vec<_> = lines.iter().map(shape).collect();
-    shapes.sort_unstable();
+    let mut shapes: Vec<Shape> = lines.iter().map(shape).collect();
+    shapes.sort_unstable_by_key(|shape| (shape.block_bytes, shape.outstanding, shape.receivers));
     shapes.dedup();
     for of in shapes {
-        let (bytes, outstanding, receivers) = of;
-        let _ =
-            write!(text, "\n{receivers} receivers, blocks of {bytes} bytes, {outstanding} outstanding\n\n");
+        let Shape { receivers, block_bytes, outstanding } = of;
+        let _ = write!(
+            text,
+            "\n{receivers} receivers, blocks of {block_bytes} bytes, {outstanding} outstanding\n\n"
+        );
         text += "| system | survives | blocks a second | MB/s | p50 µs | p99 µs | p99.9 µs | CPU s | MiB |\n";
         text += "|---|---|---|---|---|---|---|---|---|\n";
-        for system in SYSTEMS {
+        for system in SYSTEMS.iter() {
             let its: Vec<&Line> =
                 lines.iter().filter(|line| is(args, line, system.name) && shape(line) == of).collect();
             let of_its = |what: fn(&Line) -> f64| spread(its.iter().map(|line| what(line)).collect());
@@ -90,27 +108,24 @@ pub(crate) fn markdown(args: &Args, lines: &[Line]) -> String {
 
 fn goals(args: &Args, lines: &[Line]) -> String {
     let mut text = String::from(
-        "\n| blocks, outstanding | ratio of blocks a second | median | goal | |\n|---|---|---|---|---|\n",
+        "\n| blocks, receivers, outstanding | ratio of blocks a second | median | goal | |\n|---|---|---|---|---|\n",
     );
-    for Goal { ours, theirs, at_least } in GOALS {
-        let of = |(system, bytes, outstanding): (&str, u64, u64), round| {
-            let found = |line: &&Line| {
-                is(args, line, system) && line.round == round && shape(line) == (bytes, outstanding, 1)
-            };
+    for Goal { ours, theirs, shape: of, at_least } in GOALS {
+        let made = |system, round| {
+            let found = |line: &&Line| is(args, line, system) && line.round == round && shape(line) == *of;
             lines.iter().find(found).map(|line| line.blocks_per_second)
         };
-        let ratios = (0..args.rounds).filter_map(|round| Some(of(*ours, round)? / of(*theirs, round)?));
+        let ratios = (0..args.rounds).filter_map(|round| Some(made(ours, round)? / made(theirs, round)?));
         let Some([middle, least, most]) = spread(ratios.collect()) else { continue };
         let at_least = at_least.filter(|_| args.hdfs.is_none());
         let verdict = at_least.map_or("", |goal| if middle >= goal { "met" } else { "**missed**" });
         let goal = at_least.map_or(String::new(), |goal| goal.to_string());
         let _ = writeln!(
             text,
-            "| {} KiB, {} | `{}` ÷ `{}` | {middle:.2} ({least:.2}..{most:.2}) | {goal} | {verdict} |",
-            ours.1 >> 10,
-            ours.2,
-            ours.0,
-            theirs.0,
+            "| {} KiB, {}, {} | `{ours}` ÷ `{theirs}` | {middle:.2} ({least:.2}..{most:.2}) | {goal} | {verdict} |",
+            of.block_bytes >> 10,
+            of.receivers,
+            of.outstanding,
         );
     }
     text
@@ -120,12 +135,12 @@ fn is(args: &Args, line: &Line, system: &str) -> bool {
     line.system.strip_prefix(prefix(args)) == Some(system)
 }
 
-fn shape(line: &Line) -> (u64, u64, u64) {
+fn shape(line: &Line) -> Shape {
     let outstanding = match line.load {
         Load::Closed { outstanding } => outstanding,
         Load::Open { .. } => 0,
     };
-    (line.block_bytes, outstanding, line.receivers)
+    Shape { receivers: line.receivers, block_bytes: line.block_bytes, outstanding }
 }
 
 /// The middle, the least and the greatest.
@@ -148,10 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn every_goal_is_of_systems_that_there_are() {
-        for goal in GOALS {
-            for (name, ..) in [goal.ours, goal.theirs] {
-                assert!(crate::system::named(name).is_ok(), "{name}");
+    fn every_goal_is_of_systems_that_are_measured_like_that() {
+        for hdfs in [&[][..], &["--hdfs", "hdfs://host/folder"]] {
+            let args = Args::parse(&hdfs.iter().map(|word| (*word).into()).collect::<Vec<_>>()).unwrap();
+            for Goal { ours, theirs, shape, .. } in GOALS {
+                let [ours, theirs] = [ours, theirs].map(|name| crate::system::named(name).unwrap());
+                let belong = [ours, theirs].iter().all(|system| system.belongs(args.hdfs.is_some()));
+                if belong {
+                    assert!(ours.shapes(&args).contains(shape), "{} {shape:?}", ours.name);
+                    assert!(theirs.shapes(&args).contains(shape), "{} {shape:?}", theirs.name);
+                }
             }
         }
     }

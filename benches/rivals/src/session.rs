@@ -1,13 +1,15 @@
 //! One system in one round, in a process of its own: started, measured with each of its shapes, ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use headwater_benches::replication::SETTLES_AT_MOST;
 use headwater_benches::replication::line::{Line, Load, Version};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::Result;
 use crate::args::Args;
 use crate::load::{Outcome, Shape};
+use crate::replicated;
 use crate::system::{System, named};
 use crate::usage::{Usage, forget_most_memory};
 
@@ -17,6 +19,10 @@ pub(crate) trait Running {
     fn prepare(&mut self, shape: Shape) -> Result<()>;
     /// Takes blocks for so long.
     fn run(&mut self, shape: Shape, lasts: Duration) -> Result<Outcome>;
+    /// Whether it goes on as it would for ever.
+    fn is_settled(&self) -> bool {
+        true
+    }
     /// Gives up what it has.
     fn end(&mut self) -> Result<()> {
         Ok(())
@@ -24,7 +30,7 @@ pub(crate) trait Running {
 }
 
 /// Before a shape is measured it runs so often unmeasured; and before the first one what Java has compiled by then.
-const WARM_UPS: u32 = 2;
+pub(crate) const WARM_UPS: u32 = 2;
 const WARM_UPS_OF_JAVA: u32 = 8;
 
 /// Measures a system and prints a line for each of its shapes.
@@ -33,11 +39,22 @@ pub(crate) fn run(args: &Args, name: &str) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::TERM))?;
     let system = named(name)?;
     let lasts = Duration::from_secs_f64(args.seconds);
-    let mut running = system.start(args, &args.dir.join("session"))?;
+    let dir = args.dir.join("session");
+    if system.is_replicated() {
+        for shape in system.shapes(args) {
+            println!("{}", replicated::case(args, name, shape, &dir)?.to_json());
+        }
+        return Ok(());
+    }
+    let mut running = system.start(args, &dir)?;
     let mut warm_ups = if system.is_java() && !args.small { WARM_UPS_OF_JAVA } else { WARM_UPS };
     for shape in system.shapes(args) {
         running.prepare(shape)?;
+        let began = Instant::now();
         for _ in 0..std::mem::replace(&mut warm_ups, WARM_UPS) {
+            running.run(shape, lasts)?;
+        }
+        while !args.small && !running.is_settled() && began.elapsed() < SETTLES_AT_MOST {
             running.run(shape, lasts)?;
         }
         rustix::fs::syncfs(std::fs::File::open(&args.dir)?)?;

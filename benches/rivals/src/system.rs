@@ -1,6 +1,7 @@
 //! The systems that are compared, and the shapes that each is asked to take.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use headwater_benches::replication::line::{Lost, Survives};
 use headwater_wal::Durability;
@@ -11,6 +12,7 @@ use crate::load::{Shape, full};
 use crate::loss::{self, Losses};
 use crate::ours::{At, Ours, Outstanding};
 use crate::redis::{Redis, Safe};
+use crate::replicated;
 use crate::session::Running;
 use crate::spark::{Flush, Spark, What};
 
@@ -31,6 +33,8 @@ enum How {
     Redis(Safe),
     Spark(What, Flush),
     Ours(Durability, Outstanding),
+    /// As `headwater-benches replication` does it.
+    Replicated,
 }
 
 const fn system(
@@ -44,7 +48,13 @@ const fn system(
 }
 
 /// In the order of every table.
-pub(crate) const SYSTEMS: &[System] = &[
+pub(crate) static SYSTEMS: LazyLock<Vec<System>> = LazyLock::new(|| {
+    let replicated =
+        replicated::systems().map(|of| system(of.name, of.is, of.survives, &of.lost, How::Replicated));
+    replicated.chain(OTHERS.iter().copied()).collect()
+});
+
+const OTHERS: &[System] = &[
     system(
         "append-power",
         "Headwater: appends to a synced log on local disk",
@@ -159,9 +169,11 @@ impl System {
             How::Spark(..) => {
                 sizes.iter().map(|size| shape(1, *size, 1)).chain([shape(1, 64 * KIB, 4)]).collect()
             }
-            How::Redis(_) | How::Ours(_, Outstanding::Tickets) => {
-                let one_by_one = sizes.iter().map(|size| shape(1, *size, 1));
+            How::Redis(_) | How::Ours(_, Outstanding::Tickets) | How::Replicated => {
+                // Copies go one by one through the size alone that is a goal of the others: a round is long.
+                let one_by_one = sizes.iter().filter(|size| !self.is_replicated() || **size == 64 * KIB);
                 one_by_one
+                    .map(|size| shape(1, *size, 1))
                     .chain([1, 4].iter().flat_map(|receivers| {
                         sizes.iter().map(move |size| shape(*receivers, *size, full(*size)))
                     }))
@@ -192,10 +204,16 @@ impl System {
         }
     }
 
+    /// Whether `headwater_benches::replication` starts it for each case, and measures it.
+    pub(crate) fn is_replicated(&self) -> bool {
+        matches!(self.how, How::Replicated)
+    }
+
     /// Starts it, with a folder of its own that is not there yet.
     pub(crate) fn start(&self, args: &Args, dir: &Path) -> Result<Box<dyn Running>> {
         let file = dir.to_str().ok_or("the folder has a name that is no text")?;
         Ok(match self.how {
+            How::Replicated => return Err("each of its cases starts it".into()),
             How::Redis(safe) => Box::new(Redis::new(safe, dir)),
             How::Ours(durability, outstanding) => {
                 let at = match &args.hdfs {

@@ -8,7 +8,8 @@ use super::system::{SYSTEMS, System};
 pub(super) const USAGE: &str = "\
 usage: headwater-benches replication [OPTION...]
   --rounds N            how often every case is measured (5); 0 only reports what --with names
-  --seconds S           for how long each (0.5); before that it runs for a half of it, which is not counted
+  --seconds S           for how long each (0.5); before that it runs for a half of it, which is not counted, and in a closed
+                        loop on until its logs have filled four segments each, at most 2 s
   --receivers N,...     how many receivers there are (1,2,4,8)
   --blocks SIZE,...     how long a block is (1KiB,16KiB,64KiB,1MiB)
   --outstanding N,...   blocks of a receiver that may be unacknowledged in a closed loop; `full` is 8 MiB of them, from 2
@@ -46,6 +47,8 @@ pub(super) struct Args {
     pub(super) out: PathBuf,
     pub(super) with: Vec<PathBuf>,
     pub(super) seed: u64,
+    /// Whether logs fill some segments before anything is counted.
+    pub(super) settles: bool,
 }
 
 impl Args {
@@ -67,6 +70,7 @@ impl Args {
             out: beside.join("replication"),
             with: Vec::new(),
             seed: 1,
+            settles: true,
         };
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -94,7 +98,7 @@ impl Args {
 
     /// So small that a test can run it.
     fn shrink(&mut self) {
-        (self.rounds, self.seconds) = (1, 0.05);
+        (self.rounds, self.seconds, self.settles) = (1, 0.05, false);
         (self.receivers, self.blocks) = (vec![2], vec![1 << 10, 64 << 10]);
         (self.open, self.rates) = (vec![(64 << 10, 2)], vec![200.0]);
     }

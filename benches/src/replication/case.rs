@@ -29,23 +29,37 @@ use crate::replica::Memory;
 /// So long an open loop goes on that is behind, and so long it waits for its last blocks; what is left then counts as it is.
 const LATE: Duration = Duration::from_secs(2);
 
-/// What a parent tells its child.
+/// A log that has taken so much goes round in the room of its retired segments: it has filled four.
+pub const SETTLED_BYTES: u64 = 4 * (64 << 20);
+/// So long a closed loop may take until its logs are there.
+pub const SETTLES_AT_MOST: Duration = Duration::from_secs(2);
+
+/// A case, as a parent tells it its child.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Job {
-    pub(super) system: String,
-    pub(super) receivers: u64,
-    pub(super) block_bytes: u64,
-    pub(super) load: Load,
-    pub(super) round: u64,
-    pub(super) seconds: f64,
+pub struct Job {
+    /// The name of the [`System`].
+    pub system: String,
+    /// How many receivers there are.
+    pub receivers: u64,
+    /// How long a block is.
+    pub block_bytes: u64,
+    /// How blocks come.
+    pub load: Load,
+    /// Of which round the line is.
+    pub round: u64,
+    /// For how long it is measured.
+    pub seconds: f64,
     /// Before that nothing is counted.
-    pub(super) warm_up_seconds: f64,
-    /// For logs on local disk.
-    pub(super) dir: PathBuf,
+    pub warm_up_seconds: f64,
+    /// Whether a closed loop goes on uncounted until every log on local disk has taken [`SETTLED_BYTES`], or
+    /// [`SETTLES_AT_MOST`] are over.
+    pub settles: bool,
+    /// For logs on local disk: a folder that is not there yet, and is not afterwards.
+    pub dir: PathBuf,
     /// For logs on an object store.
-    pub(super) object: Option<String>,
+    pub object: Option<String>,
     /// What was counted when processes of this system were killed.
-    pub(super) counted: [String; 2],
+    pub counted: [String; 2],
 }
 
 /// Runs a case in a child to its end.
@@ -134,6 +148,9 @@ fn measure(job: &Job, system: &System, mut peers: Vec<Process>, stores: &[Arc<dy
             if is_closed {
                 // A log that is slow to begin is waited for.
                 told.iter().try_for_each(|told| told.wait_for_one())?;
+                if job.settles && matches!(system.log, Some(At::Disk(_))) {
+                    settle(job.block_bytes, &told, began + SETTLES_AT_MOST);
+                }
                 told.iter().for_each(|told| told.count(Counts::Acknowledged));
             }
             let (before, sent, since) = (used(&mut peers)?, carried(), Instant::now());
@@ -153,6 +170,14 @@ fn measure(job: &Job, system: &System, mut peers: Vec<Process>, stores: &[Arc<dy
         let (usage, sent, took) = measured?;
         Ok(job.line(system, &told, usage, sent, took))
     })
+}
+
+/// Waits until every log has taken so much that it is settled, but no longer than that.
+fn settle(block_bytes: u64, told: &[Arc<Told>], until: Instant) {
+    let blocks = SETTLED_BYTES.div_ceil(block_bytes);
+    while Instant::now() < until && told.iter().any(|told| told.taken() < blocks) {
+        sleep(Duration::from_millis(5));
+    }
 }
 
 /// What the receivers of a case share.
@@ -293,5 +318,27 @@ impl Hands<'_> {
     fn put(&mut self, number: u64, due: Instant, block: &[u8]) -> Result<()> {
         self.told.due(due);
         self.way.put(number, block)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_settle_when_each_has_taken_enough_or_time_is_up() {
+        let block_bytes = SETTLED_BYTES / 2;
+        let told = [1, 2].map(|taken| {
+            let told = Arc::new(Told::new(Counts::None));
+            (0..2).for_each(|_| told.due(Instant::now()));
+            told.acknowledged(taken);
+            told
+        });
+        let began = Instant::now();
+        settle(block_bytes, &told, began + Duration::from_millis(30));
+        assert!(began.elapsed() >= Duration::from_millis(30), "one has half of it");
+        told[0].acknowledged(2);
+        settle(block_bytes, &told, began + Duration::from_secs(60));
+        assert!(began.elapsed() < Duration::from_secs(30));
     }
 }

@@ -74,6 +74,7 @@ fn job(system: &System, dir: PathBuf, object: Option<&str>) -> Job {
         round: 0,
         seconds: 0.0,
         warm_up_seconds: 0.0,
+        settles: false,
         dir,
         object: object.map(Into::into),
         counted: Default::default(),

@@ -21,8 +21,17 @@ mod told;
 mod usage;
 mod way;
 
+pub use case::{Job, SETTLED_BYTES, SETTLES_AT_MOST};
+pub use system::{System, named};
+
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Runs a case in a process of its own, for a program that has other systems in the same rounds. That process is the same
+/// program, which has [`run`] do what stands behind its first word, `replication`.
+pub fn case(job: &Job) -> Result<line::Line> {
+    case::run(job)
+}
 
 /// Does what the words behind `replication` say. What this program says to its own processes are words too.
 pub fn run(words: &[String]) -> Result<()> {

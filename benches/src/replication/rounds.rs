@@ -169,6 +169,7 @@ impl<'a> Rounds<'a> {
             round,
             seconds: self.args.seconds,
             warm_up_seconds: self.args.seconds / 2.0,
+            settles: self.args.settles,
             dir: self.place.path().join("case"),
             object: self.object.clone(),
             counted: self.counted[at].clone(),

@@ -13,15 +13,18 @@ pub(super) enum At {
 
 /// A way to make received blocks safe.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct System {
-    pub(super) name: &'static str,
-    pub(super) is: &'static str,
+pub struct System {
+    /// As lines have it.
+    pub name: &'static str,
+    /// The same for people.
+    pub is: &'static str,
     /// How many copies there are in memory, the receiver's own counted; none if it keeps none.
     pub(super) copies: usize,
     pub(super) log: Option<At>,
-    pub(super) survives: Survives,
+    /// What an acknowledged block survives at most.
+    pub survives: Survives,
     /// When one process dies, both, the machine, and its disk with it: how much, and what shows it.
-    lost: [(Much, &'static str); 4],
+    pub lost: [(Much, &'static str); 4],
 }
 
 const MEMORY: (Much, &str) = (Much::Everything, "memory ends with its processes");
@@ -131,7 +134,7 @@ pub(super) const SYSTEMS: &[System] = &[
 ];
 
 /// The system of a name.
-pub(super) fn named(name: &str) -> Option<&'static System> {
+pub fn named(name: &str) -> Option<&'static System> {
     SYSTEMS.iter().find(|system| system.name == name)
 }
 

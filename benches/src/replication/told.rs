@@ -112,6 +112,11 @@ impl Told {
         }
     }
 
+    /// How many were acknowledged so far, whether they count or not.
+    pub(super) fn taken(&self) -> u64 {
+        self.state().acknowledged
+    }
+
     /// Counts otherwise from now on.
     pub(super) fn count(&self, counts: Counts) {
         self.state().counts = counts;
