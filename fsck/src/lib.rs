@@ -59,6 +59,7 @@ mod finding;
 pub mod journal;
 mod listing;
 mod lost;
+mod open;
 mod plan;
 mod repair;
 mod report;
