@@ -79,6 +79,7 @@ pub use find::{find, is_log, logs_below};
 pub use finding::{Finding, Severity};
 pub use headwater_wal::Depth;
 pub use listing::{Listing, NEWEST, Unread, WHOLE_MAX, list};
+pub use open::being_written;
 pub use plan::{Consent, Plan, Step, plan};
 pub use repair::{Repaired, repair, repair_with};
 pub use report::Report;

@@ -2,7 +2,7 @@
 
 use headwater_wal::format::name;
 use headwater_wal::store::{Name, Store, What, leasing};
-use headwater_wal::{Error, Kind, Result, Survey};
+use headwater_wal::{Because, Error, Kind, Result, Survey};
 
 /// What is to be done about one.
 pub(crate) const REMEDY: &str = "stop the writer; starting the log ends the lease, and where it cannot start, `hdfs debug recoverLease` \
@@ -30,6 +30,17 @@ pub(crate) fn open_segment(store: &dyn Store, survey: &Survey) -> Result<Option<
         }
     }
     Ok(None)
+}
+
+/// What to tell of a log of which a segment is open, so that not all of it shows; nothing, if none is.
+pub fn being_written(survey: &Survey) -> Option<String> {
+    let aside = survey.aside().iter().find(|aside| aside.because == Because::Open).map(|aside| aside.base);
+    let last = || survey.chain().segments().last().filter(|_| survey.is_open()).map(|segment| segment.base);
+    let file = name::segment(aside.or_else(last)?);
+    Some(format!(
+        "{file} is being written under a lease, and cannot be read behind position {} before it is closed",
+        survey.end()
+    ))
 }
 
 /// The refusal of whatever needs all of a log.
