@@ -171,7 +171,7 @@ fn set_aside(survey: &Survey, aside: &Aside) -> Option<Finding> {
         Because::Retired => "was retired, and is not removed yet",
         Because::Dead => "was written by a replaced writer, in a range that a newer epoch has taken",
         Because::Torn => "lies beyond the end of the log; nothing of it was acknowledged",
-        Because::Open => "is being written, and is read once it is closed",
+        Because::Open => "is being written under a lease, and cannot be read before it is closed",
     };
     Some(Finding {
         severity: Severity::SetAside,
@@ -180,7 +180,12 @@ fn set_aside(survey: &Survey, aside: &Aside) -> Option<Finding> {
         range: Some(base..base.plus(file_len)),
         what: what.into(),
         lost: String::new(),
-        remedy: "nothing: the log's writer removes what need not stay".into(),
+        remedy: match because {
+            Because::Open => {
+                "nothing, if its writer is alive; the next start ends the lease of one that died".into()
+            }
+            _ => "nothing: the log's writer removes what need not stay".into(),
+        },
         next: None,
     })
 }

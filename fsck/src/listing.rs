@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use headwater_wal::format::name::{parse_segment, segment};
-use headwater_wal::store::{Append, Entry, Name, Pages, Store, Survives, What};
+use headwater_wal::store::{Append, Entry, Name, Pages, Store, Survives, What, leasing};
 use headwater_wal::{Damage, Depth, Error, Kind, Position, Result, Survey};
 
 use crate::find;
@@ -69,8 +69,10 @@ pub fn list(store: &dyn Store) -> Result<Listing> {
             }
             Err(error) => return Err(error),
             Ok(listing) => {
-                // What is damaged is believed if it is so again, of names that were listed again.
-                let damages = listing.damages().count();
+                // What is damaged is believed if it is so again, of names that were listed again; under leases also what is
+                // torn, for a file that was closed since has another length than was listed.
+                let torn = leasing(store).is_some() && listing.survey.torn().is_some();
+                let damages = listing.damages().count() + usize::from(torn);
                 if damages == 0 || doubted == Some((damages, listing.survey.end())) {
                     return Ok(listing);
                 }

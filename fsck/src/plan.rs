@@ -8,11 +8,12 @@ use std::sync::Arc;
 use headwater_wal::format::header::LOST_MAX;
 use headwater_wal::format::name;
 use headwater_wal::format::scan::Fault;
-use headwater_wal::store::{Name, Store, What};
+use headwater_wal::store::{Name, Store, What, locking};
 use headwater_wal::{Because, Damage, Depth, Position, Result, Survey, look};
 
 use crate::Report;
 use crate::lost::Damaged;
+use crate::open::{REMEDY, open_segment};
 use crate::repair::overlay::Overlay;
 use crate::repair::{
     Action, Misplaced, header_at, header_behind, in_place, quarantine, ready_made, rebuild, said_behind,
@@ -58,6 +59,8 @@ pub struct Plan {
     pub(crate) steps: Vec<Step>,
     /// What only a person can do, and how.
     pub(crate) by_hand: Vec<String>,
+    /// A segment that is open under a lease: until it is closed nothing is planned, for what it holds is not known.
+    pub(crate) open: Option<Name>,
 }
 
 /// Works out what a repair would do about what a check has found. Nothing is written.
@@ -75,7 +78,18 @@ pub(crate) fn planned(
     depth: Depth,
     survey: Survey,
 ) -> Result<Plan> {
-    let plan = |steps, by_hand| Ok(Plan { place: store.place(), at_least, depth, steps, by_hand });
+    let plan =
+        |steps, by_hand| Ok(Plan { place: store.place(), at_least, depth, steps, by_hand, open: None });
+    if let Some(file) = open_segment(&**store, &survey)? {
+        let mut plan: Plan = plan(Vec::new(), Vec::new())?;
+        if survey.damage_count() > 0 || survey.unfinished().is_some() {
+            plan.by_hand.push(format!(
+                "{file} is open under a lease, and nothing is repaired before it is closed: {REMEDY}; then check again"
+            ));
+        }
+        plan.open = Some(file);
+        return Ok(plan);
+    }
     if survey.unfinished() == Some(name::UNFILLED) {
         return plan(
             Vec::new(),
@@ -180,7 +194,7 @@ impl Planning {
                 || survey.damages().iter().any(|damage| damage.range.start == base)
                 || survey.lost().iter().any(|lost| lost.contains(&base))
         };
-        let grows = self.now.append().is_some();
+        let locked = locking(&self.now).is_some();
         let unreached = |because| matches!(because, Because::Damaged | Because::Torn);
         for aside in survey.aside().iter().filter(|aside| unreached(aside.because) && !is_due(aside.base)) {
             let file = segment(aside.base)?;
@@ -190,7 +204,7 @@ impl Planning {
             let steps = self.steps.len();
             self.header(survey, aside.base)?;
             // Where a file is made before it has a header, one without is nobody's yet, or a start's to judge.
-            let nobodys = survey.torn().is_some() && !grows;
+            let nobodys = survey.torn().is_some() && !locked;
             if self.steps.len() == steps && !nobodys && self.tried.insert((aside.base, Mend::Name)) {
                 let leaf = format!("{file}.spoilt");
                 let what = "nothing in it verifies, and the log does not come to it; it is taken away".into();
@@ -247,10 +261,10 @@ impl Planning {
 
     /// What is no part of the log any more.
     fn leftovers(&mut self, survey: &Survey) -> Result<()> {
-        let grows = self.now.append().is_some();
+        let locked = locking(&self.now).is_some();
         for aside in survey.aside() {
             // Without a lock, an epoch's first segment keeps the next name of a replaced writer taken for ever.
-            if aside.begins_epoch && !grows {
+            if aside.begins_epoch && !locked {
                 continue;
             }
             let file = segment(aside.base)?;
@@ -302,7 +316,7 @@ impl Planning {
     /// A tail that a crash left, which the next start would set aside. Where nobody can be locked out it may be a writer's
     /// who is at work, and is left to that start.
     fn torn(&mut self, survey: &Survey) {
-        let Some(torn) = survey.torn().filter(|_| self.now.append().is_some()) else { return };
+        let Some(torn) = survey.torn().filter(|_| locking(&self.now).is_some()) else { return };
         self.steps.push(Step {
             what: "a tail that was being written when its writer stopped: a new epoch says that the log ends before it, \
                    as the next start would"

@@ -5,6 +5,7 @@ use std::fmt;
 use headwater_wal::format::scan::Fault;
 use headwater_wal::{Depth, Position, Survey};
 
+use crate::open::being_written;
 use crate::{Finding, Severity};
 
 /// What a check found. Displayed, it is a page for people.
@@ -89,6 +90,9 @@ impl fmt::Display for Report {
             _ => "clean".to_string(),
         };
         writeln!(f, "{}: {verdict}", survey.place())?;
+        if let Some(open) = being_written(survey) {
+            writeln!(f, "    as far as can be read: {open}")?;
+        }
         let segments = survey.chain().segments();
         if let Some(identity) = survey.identity() {
             writeln!(

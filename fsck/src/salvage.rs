@@ -20,6 +20,7 @@ use headwater_wal::store::{Append, Name, Store, What};
 use headwater_wal::{Because, Error, Handle, Kind, Log, Options, Position, Result, Survey, Ticket};
 
 use crate::File;
+use crate::open::{open_segment, refusal};
 use crate::plan::mended;
 use crate::repair::overlay::Overlay;
 use crate::repair::{header_behind, quarantine};
@@ -70,10 +71,8 @@ pub fn salvage_telling(
         let message = format!("no segment here has a header that verifies: place={}", from.place());
         return Err(Error::new(Kind::NotThere, message));
     }
-    if survey.aside().iter().any(|aside| aside.because == Because::Open) {
-        let message = "a segment is being written, or its writer died, and nobody can read it before its lease ends: stop the \
-                       writer; starting the log ends the lease, and where it cannot start, `hdfs debug recoverLease` does";
-        return Err(Error::new(Kind::Unavailable, format!("{message}: place={}", from.place())));
+    if let Some(file) = open_segment(&**from, &survey)? {
+        return Err(refusal(&**from, &file));
     }
     let segments = segments(&old, &survey)?;
     let in_flight = segments.iter().map(|segment| segment.header.in_flight_bytes_max).max().unwrap_or(0);

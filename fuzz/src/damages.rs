@@ -17,7 +17,7 @@ const DAMAGES_MAX: usize = 6;
 /// stated to be, and what a repair leaves is sound and needs no other.
 pub fn sequence(bytes: &[u8]) {
     let ([shape], mut orders) = take(bytes);
-    let shape = [Shape::Disk, Shape::Objects, Shape::Summarised][usize::from(shape % 3)];
+    let shape = [Shape::Disk, Shape::Objects, Shape::Summarised, Shape::Leases][usize::from(shape % 4)];
     let (sample, kinds) = (Sample::of(shape), kinds(shape, false).collect::<Vec<&Kind>>());
     let files = sample.copy();
     for _ in 0..DAMAGES_MAX {

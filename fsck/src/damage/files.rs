@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use headwater_wal::store::sim::Sim;
 use headwater_wal::store::{Entry, Local, Memory, Name, Store, What};
+
+use super::Shape;
 
 /// Where files lie that something may befall. Every call panics where the medium itself fails: what is damaged here is made
 /// for it.
@@ -14,14 +17,30 @@ pub enum Files {
     Folder(PathBuf),
     /// The memory of this process, of either shape.
     Memory(Memory),
+    /// A simulated medium of leases.
+    Leases(Sim),
 }
 
 impl Files {
+    /// Nothing yet, on a medium of this shape.
+    pub(super) fn of(shape: Shape) -> Files {
+        match shape {
+            Shape::Disk => Files::Memory(Memory::growing()),
+            Shape::Objects | Shape::Summarised => Files::Memory(Memory::objects()),
+            Shape::Leases => {
+                let sim = Sim::leases(1);
+                sim.set_page(1000);
+                Files::Leases(sim)
+            }
+        }
+    }
+
     /// A store of these files, as a process has that begins now.
     pub fn store(&self) -> Arc<dyn Store> {
         match self {
             Files::Folder(path) => Arc::new(Local::open(path).expect("a folder")),
             Files::Memory(memory) => Arc::new(memory.clone()),
+            Files::Leases(sim) => sim.store(),
         }
     }
 
@@ -29,7 +48,7 @@ impl Files {
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Files::Folder(path) => Some(path),
-            Files::Memory(_) => None,
+            Files::Memory(_) | Files::Leases(_) => None,
         }
     }
 
@@ -39,6 +58,7 @@ impl Files {
         match self {
             Files::Folder(path) => below(path, "", &mut names),
             Files::Memory(memory) => listed(memory, &Name::ROOT, &mut names),
+            Files::Leases(sim) => names = sim.names(),
         }
         names.sort();
         names
@@ -53,6 +73,7 @@ impl Files {
                 is_file.then(|| fs::read(path).ok()).flatten()
             }
             Files::Memory(memory) => memory.read(&Name::new(name).ok()?, 0..u64::MAX).ok().map(Vec::from),
+            Files::Leases(sim) => sim.has(name).then(|| sim.read_raw(name)),
         }
     }
 
@@ -69,6 +90,7 @@ impl Files {
                 memory.remove(&name).expect("memory");
                 memory.put(&name, bytes.to_vec().into()).expect("memory");
             }
+            Files::Leases(sim) => sim.write_raw(name, bytes),
         }
     }
 
@@ -77,6 +99,8 @@ impl Files {
         match self {
             Files::Folder(path) => _ = fs::remove_file(path.join(name)),
             Files::Memory(memory) => memory.remove(&Name::new(name).expect("a name")).expect("memory"),
+            Files::Leases(sim) if sim.has(name) => sim.remove_file(name),
+            Files::Leases(_) => {}
         }
     }
 

@@ -134,7 +134,7 @@ impl Kind {
     pub fn suits(&self, shape: Shape, in_folder: bool) -> bool {
         match self.media {
             Media::Any => shape != Shape::Summarised,
-            Media::Growing => shape == Shape::Disk,
+            Media::Growing => matches!(shape, Shape::Disk | Shape::Leases),
             Media::Folder => shape == Shape::Disk && in_folder,
             Media::Objects => shape == Shape::Objects,
             Media::Summaries => shape == Shape::Summarised,

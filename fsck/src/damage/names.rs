@@ -109,7 +109,7 @@ fn greatest(scene: &Scene<'_>, _: &mut Random) -> Done {
     let aside = Expected::aside(&name, base..base);
     let first = match scene.sample.shape {
         // A crash leaves a file like that where files grow.
-        Shape::Disk => {
+        Shape::Disk | Shape::Leases => {
             let end = scene.sample.end();
             Expected { severity: Severity::Torn, file: None, offset: None, range: Some((end, end)) }
         }

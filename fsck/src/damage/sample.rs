@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use headwater_wal::format::name::parse_segment;
+use headwater_wal::store::Store;
 use headwater_wal::store::sim::SimClock;
-use headwater_wal::store::{Memory, Store};
 use headwater_wal::{Compression, Handle, Log, Options, Position, Time};
 
 use super::Files;
@@ -38,6 +38,8 @@ pub enum Shape {
     Objects,
     /// Objects, and summaries of them.
     Summarised,
+    /// Files that grow under leases, all of them closed.
+    Leases,
 }
 
 /// The options that a sample was written with.
@@ -79,19 +81,18 @@ fn lives(start: &dyn Fn() -> headwater_wal::Result<Log>) -> (Vec<Handle>, Log) {
 impl Sample {
     /// The sample of a shape. It is made once a process, and always of the same bytes.
     pub fn of(shape: Shape) -> &'static Sample {
-        static SAMPLES: [OnceLock<Sample>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+        static SAMPLES: [OnceLock<Sample>; 4] = [const { OnceLock::new() }; 4];
         SAMPLES[shape as usize].get_or_init(|| Sample::make(shape, 1))
     }
 
     /// The same log in another identity and with other tokens.
     pub fn other(shape: Shape) -> &'static Sample {
-        static SAMPLES: [OnceLock<Sample>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+        static SAMPLES: [OnceLock<Sample>; 4] = [const { OnceLock::new() }; 4];
         SAMPLES[shape as usize].get_or_init(|| Sample::make(shape, 2))
     }
 
     fn make(shape: Shape, seed: u64) -> Sample {
-        let memory = if shape == Shape::Disk { Memory::growing() } else { Memory::objects() };
-        let (files, clock) = (Files::Memory(memory), Arc::new(SimClock::new(seed)));
+        let (files, clock) = (Files::of(shape), Arc::new(SimClock::new(seed)));
         let options = match shape {
             Shape::Summarised => options().summary_segments(8),
             _ => options(),
@@ -101,6 +102,9 @@ impl Sample {
         });
         // What an idle writer says: everything was acknowledged.
         log.rest();
+        if let Files::Leases(sim) = &files {
+            sim.expire_leases();
+        }
         let names = files.names().into_iter();
         let kept: BTreeMap<String, Vec<u8>> =
             names.map(|name| (name.clone(), files.read(&name).expect("a file"))).collect();
@@ -125,8 +129,7 @@ impl Sample {
 
     /// A copy in memory.
     pub fn copy(&self) -> Files {
-        let grows = self.shape == Shape::Disk;
-        let files = Files::Memory(if grows { Memory::growing() } else { Memory::objects() });
+        let files = Files::of(self.shape);
         self.lay(&files);
         files
     }

@@ -173,7 +173,7 @@ fn swapped(scene: &Scene<'_>, one: usize, other: usize) -> Done {
 pub(super) fn behind_the_end(sample: &Sample, end: Position) -> Expected {
     let last = sample.segments.last().expect("a segment");
     match sample.shape {
-        Shape::Disk => Expected::damage(last, last.groups_end(), end),
+        Shape::Disk | Shape::Leases => Expected::damage(last, last.groups_end(), end),
         Shape::Objects | Shape::Summarised => Expected {
             severity: Severity::Damaged,
             file: Some(format!("{} (missing)", name::segment(sample.end()))),

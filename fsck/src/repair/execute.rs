@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headwater_wal::format::header::LOST_MAX;
 use headwater_wal::format::name::UNFINISHED;
-use headwater_wal::store::{Append, Name, Store, locking};
+use headwater_wal::store::{Append, Name, Store, leasing, locking};
 use headwater_wal::{Clock, Depth, Error, Kind, Log, Options, Position, Result, Survey, look};
 
 use super::overlay::{Overlay, len};
 use super::quarantine::{self, put};
 use super::{Action, Repaired};
+use crate::open::{open_segment, refusal};
 use crate::plan::planned;
 use crate::{Consent, Plan};
 
@@ -25,11 +26,21 @@ pub(super) fn execute(
     let left = &plan.steps[done.len()..];
     let mut repaired =
         Repaired { place: store.place(), done: done.to_vec(), left: left.to_vec(), kept_in: None };
+    // Owning would end the leases of whoever writes.
+    if let Some(file) = plan.open.as_ref().filter(|_| !plan.by_hand.is_empty()) {
+        return Err(refusal(&**store, file));
+    }
     if done.is_empty() {
         return Ok(repaired);
     }
+    if leasing(&**store).is_some() {
+        must_be_closed(&**store)?;
+    }
     let own = store.append().map(Append::own).transpose()?;
     let again = planned(store, plan.at_least, plan.depth, look(&**store, plan.at_least, plan.depth)?)?;
+    if let Some(file) = &again.open {
+        return Err(refusal(&**store, file));
+    }
     if again.steps != plan.steps {
         let message = "the log is not as the plan found it; nothing was changed; check and plan again";
         return Err(Error::new(Kind::Invalid, message));
@@ -60,6 +71,12 @@ pub(super) fn execute(
         state(store, plan.at_least, lost, &clock)?;
     }
     Ok(repaired)
+}
+
+/// Refuses where a segment is open by now.
+fn must_be_closed(store: &dyn Store) -> Result<()> {
+    let survey = look(store, Position::START, Depth::Quick)?;
+    open_segment(store, &survey)?.map_or(Ok(()), |file| Err(refusal(store, &file)))
 }
 
 /// From here until it is removed, the log does not start: the newest segment may be on its way by quarantine, and without

@@ -56,7 +56,7 @@ pub struct Repaired {
 /// allowed, and so is what comes after them.
 ///
 /// `Locked`: a writer is alive. `Invalid`: the log is not as the plan found it, and nothing was changed; plan again.
-/// `Fenced`, `Unavailable`: somebody else was faster. After any error, also one that came in the middle, check and plan
+/// `Unavailable`: a segment is open under a lease, and nothing was changed; or, as `Fenced`, somebody else was faster. After any error, also one that came in the middle, check and plan
 /// again: a repair that was cut short is finished by the next.
 pub fn repair(store: &Arc<dyn Store>, plan: &Plan, consent: Consent) -> Result<Repaired> {
     repair_with(store, plan, consent, Arc::new(SystemClock::default()))

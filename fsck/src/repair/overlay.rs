@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use headwater_wal::store::{Append, Entry, Name, Object, Pages, Store, Survives, What};
+use headwater_wal::store::{
+    Append, Entry, Leases, Name, Object, Own, Pages, Room, Store, Survives, Tail, What, leasing,
+};
 use headwater_wal::{Error, Kind, Result};
 
 use super::Action;
@@ -251,8 +253,62 @@ impl Store for Overlay {
         reads_only()
     }
 
-    /// Whether files grow here decides what a look makes of them; nobody who only looks calls any of it.
+    /// Whether files grow here, and under leases, decides what a look makes of them.
     fn append(&self) -> Option<&dyn Append> {
-        self.under.append()
+        self.under.append().map(|_| self as &dyn Append)
+    }
+}
+
+/// Nobody who only looks calls any of it but what tells of leases.
+impl Append for Overlay {
+    fn own(&self) -> Result<Box<dyn Own>> {
+        reads_only()
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        leasing(&*self.under).map(|_| self as &dyn Leases)
+    }
+
+    fn create(&self, _: &Name, _: &[u8], _: u64, _: Room) -> Result<Box<dyn Tail>> {
+        reads_only()
+    }
+
+    fn ahead(&self, _: u64, _: Room) -> Result<()> {
+        reads_only()
+    }
+
+    fn reopen(&self, _: &Name) -> Result<Box<dyn Tail>> {
+        reads_only()
+    }
+
+    fn sync_names(&self) -> Result<()> {
+        reads_only()
+    }
+
+    fn set_aside(&self, _: &Name, _: &Name) -> Result<()> {
+        reads_only()
+    }
+
+    fn reserve(&self, _: u64) -> Result<()> {
+        reads_only()
+    }
+
+    fn release(&self) -> Result<()> {
+        reads_only()
+    }
+}
+
+impl Leases for Overlay {
+    /// What was changed is put whole, and no file that is open is changed.
+    fn is_open(&self, name: &Name) -> Result<bool> {
+        match (self.changed.get(name), leasing(&*self.under)) {
+            (None, Some((_, leases))) => leases.is_open(name),
+            (Some(Now::Gone), _) => Err(not_there(name)),
+            _ => Ok(false),
+        }
+    }
+
+    fn keep(&self, _: &Name) -> Result<()> {
+        reads_only()
     }
 }

@@ -77,14 +77,19 @@ pub(crate) fn laid(sample: &Sample, in_folder: bool) -> (Files, Option<tempfile:
 
 /// Everywhere that a kind can happen.
 pub(crate) fn everywhere() -> impl Iterator<Item = (Shape, bool, &'static Kind)> {
-    let places =
-        [(Shape::Disk, false), (Shape::Disk, true), (Shape::Objects, false), (Shape::Summarised, false)];
+    let places = [
+        (Shape::Disk, false),
+        (Shape::Disk, true),
+        (Shape::Objects, false),
+        (Shape::Summarised, false),
+        (Shape::Leases, false),
+    ];
     places.into_iter().flat_map(|(shape, folder)| kinds(shape, folder).map(move |kind| (shape, folder, kind)))
 }
 
 #[test]
 fn what_nothing_happened_to_is_clean() {
-    for shape in [Shape::Disk, Shape::Objects, Shape::Summarised] {
+    for shape in [Shape::Disk, Shape::Objects, Shape::Summarised, Shape::Leases] {
         wrong(&Sample::of(shape).copy(), &Done::default())
             .unwrap_or_else(|wrong| panic!("{shape:?}: {wrong}"));
     }

@@ -1,12 +1,15 @@
 //! `ls` of a log of more segments than are read.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use headwater_fsck::{NEWEST, WHOLE_MAX, list};
+use bytes::Bytes;
+use headwater_fsck::{Depth, NEWEST, WHOLE_MAX, being_written, check, list};
 use headwater_wal::format::name::segment;
-use headwater_wal::store::{Entry, Local, Memory, Name, Store, What};
+use headwater_wal::store::sim::Sim;
+use headwater_wal::store::{Append, Entry, Local, Memory, Name, Pages, Store, Survives, What};
 use headwater_wal::{Log, Position, Time};
 use serde_json::Value;
 
@@ -109,4 +112,81 @@ fn damage_among_the_newest_is_told_and_what_is_retired_is_set_aside() {
     assert_eq!(aside.len(), 3, "{aside:?}");
     assert!(aside.iter().all(|line| line["because"] == "retired"));
     assert_eq!(of(&lines, "segment")[0]["file"], segment(Position(begins)));
+}
+
+/// A log of 30 KiB whose last segment is open under a lease, or one of a record of which nothing can be read yet.
+fn open(records: u64) -> (Sim, Log) {
+    let sim = Sim::leases(3);
+    let log = Log::open(sim.store(), options()).unwrap().start_stepped(Position::START).unwrap();
+    for number in 0..records {
+        assert!(log.append(Time(number), vec![7; 1000]).unwrap().wait().is_ok());
+    }
+    (sim, log)
+}
+
+#[test]
+fn of_a_log_with_a_segment_that_is_open_a_listing_and_a_check_say_that_it_is_being_written() {
+    for records in [1, 9] {
+        let (sim, log) = open(records);
+        let store = sim.store();
+        let (listing, report) =
+            (list(&*store).unwrap(), check(&*store, Position::START, Depth::Full).unwrap());
+        let told = being_written(listing.survey()).unwrap();
+        assert!(told.contains(".wal") && told.contains("lease"), "{told}");
+        let page = report.to_string();
+        assert!(report.is_sound() && page.contains(&told), "{page}");
+        assert!(!page.contains("acknowledged") && !page.contains("removes"), "{page}");
+        log.close().unwrap();
+        let closed = list(&*store).unwrap();
+        assert_eq!(being_written(closed.survey()), None);
+        assert!(closed.survey().torn().is_none());
+    }
+}
+
+/// Closes the log right after its names were listed for the first time.
+#[derive(Debug)]
+struct ClosesBehind(Arc<dyn Store>, Mutex<Option<Log>>);
+
+impl Store for ClosesBehind {
+    fn place(&self) -> String {
+        self.0.place()
+    }
+
+    fn survives(&self) -> Survives {
+        self.0.survives()
+    }
+
+    fn put(&self, name: &Name, bytes: Bytes) -> headwater_wal::Result<()> {
+        self.0.put(name, bytes)
+    }
+
+    fn read(&self, name: &Name, range: Range<u64>) -> headwater_wal::Result<Bytes> {
+        self.0.read(name, range)
+    }
+
+    fn list(&self, folder: &Name) -> headwater_wal::Result<Pages<'_>> {
+        let pages: Vec<_> = self.0.list(folder)?.collect();
+        if let Some(log) = self.1.lock().unwrap().take() {
+            log.close().unwrap();
+        }
+        Ok(Box::new(pages.into_iter()))
+    }
+
+    fn remove(&self, name: &Name) -> headwater_wal::Result<()> {
+        self.0.remove(name)
+    }
+
+    fn append(&self) -> Option<&dyn Append> {
+        self.0.append()
+    }
+}
+
+#[test]
+fn a_segment_that_is_closed_while_it_is_listed_is_not_called_torn() {
+    let (sim, log) = open(9);
+    let listing = list(&ClosesBehind(sim.store(), Mutex::new(Some(log)))).unwrap();
+    let survey = listing.survey();
+    assert!(survey.torn().is_none() && !survey.is_open() && survey.aside().is_empty(), "{survey}");
+    let records: u64 = survey.chain().segments().iter().filter_map(|segment| segment.records).sum();
+    assert_eq!(records, 9, "{survey}");
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use headwater_fsck::find;
+use headwater_fsck::{being_written, find};
 use headwater_wal::store::Store;
 use headwater_wal::{Because, Depth, Durability, Position, Segment, Survey, Time};
 
@@ -64,12 +64,16 @@ fn page(survey: &Survey, store: &dyn Store, out: &mut dyn Write) -> Result<(), F
     row("positions", format!("{begins} to {}{retired}", survey.end()))?;
     let behind = survey.end().since(survey.acked());
     let doubt = match behind {
+        0 if being_written(survey).is_some() => "everything that can be read".into(),
         0 => "everything".into(),
         behind => {
             format!("below {}, by the log's own word; the {} behind it verify", survey.acked(), bytes(behind))
         }
     };
     row("acked", doubt)?;
+    if let Some(open) = being_written(survey) {
+        row("open", open)?;
+    }
     let epochs = count(|segment| segment.begins_epoch);
     let holding = segments.len() as u64 - epochs;
     row("segments", format!("{} with records, {} to begin an epoch", holding, epochs))?;
@@ -113,14 +117,14 @@ const ASIDE: [(Because, &str); 5] = [
     (Because::Retired, "retired"),
     (Because::Dead, "of replaced writers, dead"),
     (Because::Torn, "beyond the end, never acknowledged"),
-    (Because::Open, "being written, and read once it is closed"),
+    (Because::Open, "being written under a lease, not readable before it is closed"),
     (Because::Damaged, "where the log is damaged, or was and the loss was accepted"),
 ];
 
 fn state(survey: &Survey) -> String {
     match (survey.damage_count(), survey.torn()) {
         (0, None) if survey.is_open() => {
-            "sound as far as can be read; behind that it is being written".into()
+            "sound as far as can be read; behind that it is being written under a lease".into()
         }
         (0, None) => "clean, as far as headers and footers tell".into(),
         (0, Some(torn)) => {
@@ -152,6 +156,7 @@ fn json(survey: &Survey) -> Line {
         .text("place", survey.place())
         .text_or_null("identity", survey.identity())
         .text("state", state)
+        .flag("open", being_written(survey).is_some())
         .text("durability", durability(survey))
         .number("epoch", survey.epoch())
         .number("begins", survey.begins().0)

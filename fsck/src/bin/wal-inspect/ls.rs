@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use headwater_fsck::{NEWEST, Unread, find, list};
+use headwater_fsck::{NEWEST, Unread, being_written, find, list};
 use headwater_wal::format::name;
 use headwater_wal::{Aside, Because, Depth, Position, Segment, Survey};
 
@@ -90,9 +90,13 @@ fn show(
     if unknown {
         writeln!(out, "?: not known without reading all of it, which `wal-inspect check` does")?;
     }
-    if !survey.aside().is_empty() {
+    if let Some(open) = being_written(survey) {
+        writeln!(out, "\n{open}")?;
+    }
+    let mut aside = survey.aside().iter().filter(|aside| aside.because != Because::Open).peekable();
+    if aside.peek().is_some() {
         writeln!(out, "\nset aside, no part of the log:")?;
-        for aside in survey.aside() {
+        for aside in aside {
             writeln!(out, "  {}  {:>12} bytes  {}", name::segment(aside.base), aside.file_len, why(aside))?;
         }
     }
@@ -194,7 +198,7 @@ fn why(aside: &Aside) -> &'static str {
         Because::Retired => "retired; not removed yet",
         Because::Dead => "dead: of a replaced writer, in a range that a newer epoch has taken",
         Because::Torn => "torn: beyond the end, never acknowledged",
-        Because::Open => "open: being written, and read once it is closed",
+        Because::Open => "open: being written under a lease, and cannot be read before it is closed",
         Because::Damaged => "damaged: `check` says how",
     }
 }

@@ -1,9 +1,12 @@
 //! Every class of damage, repaired: clean afterwards, with exactly the loss that is stated.
 
-use headwater_fsck::{Consent, repair};
-use headwater_wal::Kind;
+use std::sync::Arc;
 
-use super::{Place, RECORDS, all_but, is_clean_with};
+use headwater_fsck::{Consent, repair};
+use headwater_wal::store::sim::SimClock;
+use headwater_wal::{Kind, Log, Position, Time};
+
+use super::{Place, RECORDS, all_but, is_clean_with, options, payload};
 
 /// What is done to a log, and which records that costs.
 pub(crate) struct Class {
@@ -273,7 +276,7 @@ fn is_repaired(origin: &Place, class: &Class) {
     let place = origin.fork(5);
     (class.damage)(&place);
     let lost = (class.lost)(&place);
-    let name = format!("{}, growing={}", class.name, place.is_growing());
+    let name = format!("{}, on {}", class.name, place.medium());
     let report = place.check();
     assert!(!report.is_sound(), "{name}: {report}");
     let readable = place.readable();
@@ -290,12 +293,12 @@ fn is_repaired(origin: &Place, class: &Class) {
 #[test]
 fn every_class_is_clean_after_its_repair_with_exactly_the_stated_loss() {
     let mut failed = Vec::new();
-    for origin in Place::both() {
+    for origin in Place::all() {
         for class in CLASSES.iter().filter(|class| !class.growing || origin.is_growing()) {
             let tried =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| is_repaired(&origin, class)));
             if tried.is_err() {
-                failed.push((class.name, origin.is_growing()));
+                failed.push((class.name, origin.medium()));
             }
         }
     }
@@ -304,7 +307,7 @@ fn every_class_is_clean_after_its_repair_with_exactly_the_stated_loss() {
 
 #[test]
 fn without_leave_to_lose_data_only_what_is_safe_is_done() {
-    for place in Place::both() {
+    for place in Place::all() {
         let trailer = len(&place, &name(&place, MIDDLE)) - 3;
         place.sim.flip(&name(&place, MIDDLE), trailer, 0);
         flip(&place, 3, 40);
@@ -333,7 +336,7 @@ fn beside_a_writer_that_is_alive_nothing_is_repaired() {
 
 #[test]
 fn a_plan_that_the_log_no_longer_fits_is_refused_and_changes_nothing() {
-    for place in Place::both() {
+    for place in Place::all() {
         flip(&place, 3, 40);
         let plan = place.plan();
         // More is damaged by now; then, as much as before, elsewhere.
@@ -348,7 +351,7 @@ fn a_plan_that_the_log_no_longer_fits_is_refused_and_changes_nothing() {
 
 #[test]
 fn what_is_taken_away_is_kept_and_a_manifest_says_where_it_was() {
-    for place in Place::both() {
+    for place in Place::all() {
         let file = name(&place, MIDDLE);
         let whole = place.sim.read_raw(&file);
         spoil_header(&place, &file);
@@ -369,7 +372,7 @@ fn what_is_taken_away_is_kept_and_a_manifest_says_where_it_was() {
 
 #[test]
 fn leftovers_are_taken_away_and_a_torn_tail_is_set_aside_under_the_lock() {
-    for place in Place::both() {
+    for place in Place::all() {
         let bytes = place.sim.read_raw(&name(&place, MIDDLE));
         place.sim.write_raw("00000000000000900000.wal", &bytes); // in a range that a newer epoch has taken
         let last = name(&place, RECORDS - 1);
@@ -377,9 +380,67 @@ fn leftovers_are_taken_away_and_a_torn_tail_is_set_aside_under_the_lock() {
             change(&place, &last, |bytes| bytes.extend([9; 900]));
         }
         let plan = place.plan();
-        assert!(!plan.loses_data() && plan.steps().len() == 1 + usize::from(place.is_growing()), "{plan}");
+        assert!(!plan.loses_data() && plan.steps().len() == 1 + usize::from(place.is_locked()), "{plan}");
         place.repair(&plan).unwrap();
         assert!(place.kept("00000000000000900000.wal"));
         is_clean_with(&place, &all_but(&[]), "leftovers");
     }
+}
+
+#[test]
+fn where_a_segment_is_open_under_a_lease_nothing_is_repaired_and_nobodys_lease_is_ended() {
+    // Nothing of the shorter one can be read, of the longer one the beginning; what is damaged lies before them.
+    for (records, alive) in [(3, true), (3, false), (30, true), (30, false)] {
+        let (place, log) = Place::open(records, alive);
+        let first = place.segments()[0].clone();
+        let sound = place.plan();
+        assert!(sound.is_empty() && sound.by_hand().is_empty(), "{sound}");
+        assert!(place.repair(&sound).is_ok(), "there is nothing to do");
+        let plan = {
+            let closed = place.fork(2);
+            closed.sim.expire_leases();
+            spoil_header(&closed, &first);
+            closed.plan()
+        };
+        assert!(!plan.is_empty(), "{plan}");
+        spoil_header(&place, &first);
+        let (before, now) = (place.bytes(), place.plan());
+        assert!(now.is_empty() && now.by_hand().iter().any(|text| text.contains("recoverLease")), "{now}");
+        // Planned now, and planned when it was closed.
+        for plan in [now, plan] {
+            let error = place.repair(&plan).unwrap_err();
+            let (kind, text) = (error.kind(), error.to_string());
+            assert!(
+                kind == Kind::Unavailable && text.contains("lease") && text.contains("recoverLease"),
+                "{text}"
+            );
+            assert!(place.bytes() == before, "something was changed");
+        }
+        if let Some(log) = log {
+            let ticket = log.append_kind(7, Time(1_000 + records as u64), payload(records)).unwrap();
+            assert!(ticket.wait().is_ok(), "its lease was ended");
+            log.close().unwrap();
+        } else {
+            place.sim.expire_leases();
+        }
+        place.repair(&place.plan()).unwrap();
+        assert_eq!(place.replayed().0.len(), records + usize::from(alive), "alive={alive}");
+        assert!(place.check().is_sound());
+    }
+}
+
+#[test]
+fn a_retired_first_segment_of_an_epoch_stays_where_nobody_is_locked_out() {
+    let place = Place::leases();
+    let clock = Arc::new(SimClock::new(3));
+    let opened = Log::open_with(place.sim.store(), options(), clock).unwrap();
+    let log = opened.start_stepped(Position::START).unwrap();
+    log.retire_before(Time(u64::MAX)).unwrap();
+    log.close().unwrap();
+    drop(log);
+    let report = place.check();
+    let fences = report.survey().aside().iter().filter(|aside| aside.begins_epoch).count();
+    assert!(fences >= 3, "{report}");
+    let plan = place.plan();
+    assert!(plan.is_empty(), "{plan}");
 }

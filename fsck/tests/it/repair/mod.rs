@@ -1,4 +1,4 @@
-//! Repairs, on simulated media of both kinds: what was damaged in named ways is clean afterwards, and nothing is lost but
+//! Repairs, on simulated media of every kind: what was damaged in named ways is clean afterwards, and nothing is lost but
 //! what is stated.
 
 mod classes;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use headwater_fsck::{Consent, Depth, Plan, Repaired, Report, check, plan, repair_with};
 use headwater_wal::format::name::segment;
+use headwater_wal::store::locking;
 use headwater_wal::store::sim::{Sim, SimClock};
 use headwater_wal::{Compression, Handle, Kind, Log, Options, Position, Reader, Result, Time};
 
@@ -40,8 +41,31 @@ impl Place {
         Place::of(Sim::objects(1))
     }
 
-    pub(crate) fn both() -> [Place; 2] {
-        [Place::growing(), Place::objects()]
+    pub(crate) fn leases() -> Place {
+        Place::of(Sim::leases(1))
+    }
+
+    /// A log on a medium of leases, closed once, and its last segment open, which so many records are in: its writer is
+    /// alive, or dead.
+    pub(crate) fn open(records: usize, alive: bool) -> (Place, Option<Log>) {
+        let sim = Sim::leases(9);
+        sim.set_page(1000);
+        let writer = sim.process();
+        let opened = Log::open(writer.store(), options().segment_bytes(64 << 10)).unwrap();
+        let log = opened.start_stepped(Position::START).unwrap();
+        let append = |number: usize| {
+            let time = Time(1_000 + number as u64);
+            log.append_kind(7, time, payload(number)).unwrap().wait().unwrap()
+        };
+        let handles = Arc::new((0..records).map(append).collect());
+        if !alive {
+            writer.kill();
+        }
+        (Place { sim, handles }, alive.then_some(log))
+    }
+
+    pub(crate) fn all() -> [Place; 3] {
+        [Place::growing(), Place::objects(), Place::leases()]
     }
 
     fn of(sim: Sim) -> Place {
@@ -59,7 +83,10 @@ impl Place {
                 handles.push(log.append_kind(7, time, payload(number)).unwrap().wait().unwrap());
             }
             match life {
-                2 => sim.power_cut(),
+                2 => {
+                    sim.power_cut();
+                    sim.expire_leases();
+                }
                 _ => log.close().unwrap(),
             }
         }
@@ -68,6 +95,20 @@ impl Place {
 
     pub(crate) fn is_growing(&self) -> bool {
         self.sim.store().append().is_some()
+    }
+
+    /// Whether whoever owns it locks everybody else out, and writes over what is there.
+    pub(crate) fn is_locked(&self) -> bool {
+        locking(&*self.sim.store()).is_some()
+    }
+
+    /// Its medium, in a word.
+    pub(crate) fn medium(&self) -> &'static str {
+        match (self.is_growing(), self.is_locked()) {
+            (false, _) => "objects",
+            (true, false) => "leases",
+            (true, true) => "disk",
+        }
     }
 
     pub(crate) fn fork(&self, seed: u64) -> Place {
