@@ -8,8 +8,8 @@ use super::system::{SYSTEMS, System};
 pub(super) const USAGE: &str = "\
 usage: headwater-benches replication [OPTION...]
   --rounds N            how often every case is measured (5); 0 only reports what --with names
-  --seconds S           for how long each (0.5); before that it runs for a half of it, which is not counted, and in a closed
-                        loop on until its logs have filled four segments each, at most 2 s
+  --seconds S           for how long each (0.5); before that it runs for a half of it, which is not counted, and its logs fill
+                        four segments each before, at most for 2 s
   --receivers N,...     how many receivers there are (1,2,4,8)
   --blocks SIZE,...     how long a block is (1KiB,16KiB,64KiB,1MiB)
   --outstanding N,...   blocks of a receiver that may be unacknowledged in a closed loop; `full` is 8 MiB of them, from 2

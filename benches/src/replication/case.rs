@@ -51,7 +51,7 @@ pub struct Job {
     pub seconds: f64,
     /// Before that nothing is counted.
     pub warm_up_seconds: f64,
-    /// Whether a closed loop goes on uncounted until every log on local disk has taken [`SETTLED_BYTES`], or
+    /// Whether blocks come one behind the other, uncounted, until every log on local disk has taken [`SETTLED_BYTES`], or
     /// [`SETTLES_AT_MOST`] are over.
     pub settles: bool,
     /// For logs on local disk: a folder that is not there yet, and is not afterwards.
@@ -130,8 +130,12 @@ fn measure(job: &Job, system: &System, mut peers: Vec<Process>, stores: &[Arc<dy
     let stop = AtomicBool::new(false);
     let (warm_up, lasts) =
         (Duration::from_secs_f64(job.warm_up_seconds), Duration::from_secs_f64(job.seconds));
+    let is_closed = matches!(job.load, Load::Closed { .. });
+    let settles = job.settles && matches!(system.log, Some(At::Disk(_)));
     std::thread::scope(|scope| {
-        let began = Instant::now();
+        // An open loop has its times when logs have settled.
+        let before = if settles && !is_closed { SETTLES_AT_MOST } else { Duration::ZERO };
+        let began = Instant::now() + before;
         let (from, to) = (began + warm_up, began + warm_up + lasts);
         let threads: Vec<_> = ways
             .into_iter()
@@ -139,16 +143,15 @@ fn measure(job: &Job, system: &System, mut peers: Vec<Process>, stores: &[Arc<dy
             .zip(0..)
             .map(|((way, told), number)| {
                 let hands = Hands { job, way, told, stop: &stop, number };
-                scope.spawn(move || hands.run(began, from, to))
+                scope.spawn(move || hands.run(began, from, to, settles))
             })
             .collect();
         let measured = (|| {
             sleep(from.saturating_duration_since(Instant::now()));
-            let is_closed = matches!(job.load, Load::Closed { .. });
             if is_closed {
                 // A log that is slow to begin is waited for.
                 told.iter().try_for_each(|told| told.wait_for_one())?;
-                if job.settles && matches!(system.log, Some(At::Disk(_))) {
+                if settles {
                     settle(job.block_bytes, &told, began + SETTLES_AT_MOST);
                 }
                 told.iter().for_each(|told| told.count(Counts::Acknowledged));
@@ -268,7 +271,7 @@ struct Hands<'a> {
 }
 
 impl Hands<'_> {
-    fn run(mut self, began: Instant, from: Instant, to: Instant) -> Result<()> {
+    fn run(mut self, began: Instant, from: Instant, to: Instant, settles: bool) -> Result<()> {
         let mut block = vec![0; self.job.block_bytes as usize];
         let mut random = Random::new(self.number);
         block.chunks_mut(8).for_each(|part| part.copy_from_slice(&random.next().to_le_bytes()[..part.len()]));
@@ -276,7 +279,9 @@ impl Hands<'_> {
             Load::Closed { outstanding } => self.closed(&block, outstanding),
             Load::Open { blocks_per_second } => {
                 self.told.count(Counts::Due(from, to));
-                self.open(&block, blocks_per_second / self.job.receivers as f64, began, to)
+                let first = if settles { self.flood(&block, began - SETTLES_AT_MOST / 10) } else { Ok(0) };
+                let a_second = blocks_per_second / self.job.receivers as f64;
+                first.and_then(|first| self.open(&block, first, a_second, began, to))
             }
         };
         ended.and(self.way.end())
@@ -293,9 +298,20 @@ impl Hands<'_> {
         self.told.wait_below(0)
     }
 
+    /// Hands in what settles a log, as far as there is time, and waits for it; how many blocks that was.
+    fn flood(&mut self, block: &[u8], until: Instant) -> Result<u64> {
+        let mut number = 0;
+        while number < SETTLED_BYTES.div_ceil(block.len() as u64) && Instant::now() < until {
+            self.told.wait_below((KEPT_BYTES / 4 / block.len()) as u64)?;
+            self.put(number, Instant::now(), block)?;
+            number += 1;
+        }
+        self.told.wait_below(0).map(|()| number)
+    }
+
     /// Each block at its time, and those of several receivers between one another. One that is too far behind to go on
     /// has its other blocks counted as not acknowledged by then.
-    fn open(&mut self, block: &[u8], a_second: f64, began: Instant, to: Instant) -> Result<()> {
+    fn open(&mut self, block: &[u8], first: u64, a_second: f64, began: Instant, to: Instant) -> Result<()> {
         // A sleep would otherwise be 50 µs too long.
         set_current_timer_slack(std::num::NonZeroU64::new(1))?;
         let apart = self.number as f64 / self.job.receivers as f64;
@@ -310,7 +326,7 @@ impl Hands<'_> {
                 continue;
             }
             sleep(at.saturating_duration_since(now));
-            self.put(number, at, block)?;
+            self.put(first + number, at, block)?;
         }
         self.told.wait_until(to.max(Instant::now()) + LATE).map(drop)
     }
