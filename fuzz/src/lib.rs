@@ -228,7 +228,7 @@ mod tests {
     fn damages() {
         let sequences = std::env::var("HEADWATER_FUZZ_SEQUENCES").map_or(200, |many| many.parse().unwrap());
         let mut dice = Dice(7);
-        for shape in 0..3 {
+        for shape in 0..4 {
             (0..128).for_each(|kind| damages::sequence(&[shape, kind]));
         }
         for _ in 0..sequences {
