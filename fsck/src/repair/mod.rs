@@ -56,8 +56,10 @@ pub struct Repaired {
 /// allowed, and so is what comes after them.
 ///
 /// `Locked`: a writer is alive. `Invalid`: the log is not as the plan found it, and nothing was changed; plan again.
-/// `Unavailable`: a segment is open under a lease, and nothing was changed; or, as `Fenced`, somebody else was faster. After any error, also one that came in the middle, check and plan
-/// again: a repair that was cut short is finished by the next.
+/// `Unavailable`: a segment is open under a lease, and nothing was changed; or, as `Fenced`, somebody else was faster.
+/// After any error, also one that came in the middle, check and plan again: a repair that was cut short is finished by the
+/// next. Where a request may arrive after its sender gave up, on object stores and HDFS, let some minutes go by before that:
+/// a removal that is late would take what the next repair has put under the same name, and leave it in quarantine only.
 pub fn repair(store: &Arc<dyn Store>, plan: &Plan, consent: Consent) -> Result<Repaired> {
     repair_with(store, plan, consent, Arc::new(SystemClock::default()))
 }
