@@ -232,10 +232,23 @@ impl World {
     pub(crate) fn start_in(&self, process: &Process, at_least: Position) -> Result<Writer> {
         let opened = Log::open_with(process.store(), self.options.clone(), self.clock.clone())?;
         self.surveyed(opened.survey());
-        let log = opened.start_stepped(at_least)?;
+        let failures = self.failed_writes();
+        let started = opened.start_stepped(at_least);
+        // What it could not make sure of is in the kernel's clean pages, as what a log failed to write is.
+        self.model.lock().a_log_failed |= started.is_err() && self.failed_writes() > failures;
+        let log = started?;
         self.surveyed(log.survey());
         let life = self.model.lock().begin_life(log.epoch(), log.now());
         Ok(Writer::new(self.share(), process.clone(), log, life))
+    }
+
+    /// How many writes and syncs the device has failed.
+    fn failed_writes(&self) -> u64 {
+        let failed = |event: &str| {
+            let (op, fault) = event.split_once(": ").unwrap_or_default();
+            matches!(op, "write" | "sync") && !matches!(fault, "crash" | "panic")
+        };
+        self.sim.events().into_iter().filter(|(event, _)| failed(event)).map(|(_, count)| count).sum()
     }
 
     /// Starts the log on a device that does its duty, which must succeed whatever came before; and holds what is there
