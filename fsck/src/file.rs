@@ -64,7 +64,7 @@ impl Source for File<'_> {
 
     fn confirm(&mut self) -> Result<()> {
         // It is opened anew for each window, so a name that is there has had all of them.
-        self.store.read(&self.name, 0..0).map(drop)
+        self.store.open(&self.name).map(drop)
     }
 
     fn data_from(&mut self, offset: u64) -> Result<u64> {

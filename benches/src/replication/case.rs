@@ -31,7 +31,7 @@ const LATE: Duration = Duration::from_secs(2);
 
 /// A log that has taken so much goes round in the room of its retired segments: it has filled four.
 pub const SETTLED_BYTES: u64 = 4 * (64 << 20);
-/// So long a closed loop may take until its logs are there.
+/// So long it may take until logs are there.
 pub const SETTLES_AT_MOST: Duration = Duration::from_secs(2);
 
 /// A case, as a parent tells it its child.

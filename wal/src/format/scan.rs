@@ -51,7 +51,7 @@ pub trait Source {
         Ok(offset)
     }
 
-    /// Asked before a walk says of anything that it does not verify, or that nothing follows. An error if the bytes may not be
+    /// Asked before a walk says of anything that it does not verify, or that nothing follows before the file's end. An error if the bytes may not be
     /// the file's own: some media use the room of a removed file again.
     fn confirm(&mut self) -> Result<(), Self::Error> {
         Ok(())
@@ -317,7 +317,8 @@ impl<S: Source> Walk<S> {
         loop {
             let (place, offset) = (self.place, self.offset);
             if matches!(place, Place::End) {
-                return self.source.confirm().map(|()| None);
+                // Who has come to the end of the file has missed nothing of it.
+                return if offset < self.len { self.source.confirm().map(|()| None) } else { Ok(None) };
             }
             self.place = Place::End; // unless the step says where it goes on
             let step = match self.step(place) {

@@ -62,6 +62,21 @@ fn who_reads_a_segment_whose_room_is_used_again_hears_that_it_was_retired_and_ne
 }
 
 #[test]
+fn who_has_the_whole_of_a_segment_that_went_goes_on_with_the_next() {
+    let folder = TempDir::new().expect("a folder");
+    let log = Log::open(store(folder.path()), options()).unwrap().start(Position::START).unwrap();
+    let handles = fill(&log, 3);
+    let mut replay = Log::open(store(folder.path()), options()).unwrap().replay(Position::START).unwrap();
+    replay.next().unwrap().unwrap();
+    let second = handles.iter().find(|handle| handle.base() > handles[0].base()).expect("a second segment");
+    let _pin = log.pin(second.position()).unwrap();
+    assert!(log.retire_before(Time::MAX).unwrap().removed > 0);
+    let rest: Vec<_> = replay.collect::<Result<_>>().expect("what was retired is still whole");
+    assert_eq!(rest.len(), handles.len() - 1);
+    log.close().unwrap();
+}
+
+#[test]
 fn a_log_that_goes_on_for_long_takes_no_new_room() {
     let folder = TempDir::new().expect("a folder");
     let log = Log::open(store(folder.path()), options()).unwrap().start(Position::START).unwrap();

@@ -461,6 +461,20 @@ fn fill_and_free(folder: &Path) {
     fs::write(folder.join("rest"), vec![0; 1 << 20]).expect_err("no room for this, but for a part of it");
     let _guard = store.own().expect("taking over needs no room");
     store.remove(&name("b")).expect("a remove");
+
+    // What a removed file keeps is room for whatever needs it.
+    for file in ["c", "rest"] {
+        store.remove(&name(file)).expect("a remove");
+    }
+    for needs in ["put", "reserve"] {
+        store.create(&name("d"), b"head", 600_000, Room::Allotted).expect("there is room for one");
+        assert!(store.recycle(&name("d")).expect("a removal"));
+        match needs {
+            "put" => store.put(&name("e"), vec![1; 700_000].into()).expect("there is room"),
+            _ => store.reserve(700_000).expect("there is room"),
+        }
+        store.remove(&name("e")).expect("a remove");
+    }
 }
 
 /// A file of so many bytes, all of them written.

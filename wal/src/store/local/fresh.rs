@@ -137,13 +137,15 @@ impl Fresh {
             return Ok(());
         }
         self.direct = Direct::open(&self.own.dir, &self.own.leaf, buffers);
-        // Of a removed file the blocks stay, and are zeros from now on.
-        let how = if self.old { FallocateFlags::ZERO_RANGE } else { FallocateFlags::empty() };
         if self.old {
             self.file.set_len(len)?;
         }
         loop {
-            match rustix::fs::fallocate(&self.file, how, 0, len) {
+            let allotted = match self.old {
+                true => make_zeros(&self.file, len),
+                false => rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, len),
+            };
+            match allotted {
                 Ok(()) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(Errno::OPNOTSUPP | Errno::NOSYS) => return self.fill_zeros(len, buffers),
@@ -216,6 +218,17 @@ impl Drop for OwnName {
         // Whoever can tell anyone has discarded it; this is for a panic.
         let _ = self.remove();
     }
+}
+
+/// Makes zeros of a file's bytes and keeps its blocks. Not every kernel can, nor every file system.
+#[cfg(target_os = "linux")]
+fn make_zeros(file: &File, len: u64) -> Result<(), Errno> {
+    rustix::fs::fallocate(file, FallocateFlags::ZERO_RANGE, 0, len)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn make_zeros(_file: &File, _len: u64) -> Result<(), Errno> {
+    Err(Errno::NOSYS)
 }
 
 /// Renames a file, which is the one that is open, to a name that must be free.

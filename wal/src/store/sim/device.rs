@@ -277,6 +277,8 @@ impl Device {
         self.kill_all("the power was cut");
         self.count("power cut");
         self.tell(format_args!("the power is cut"));
+        // A name that comes back has its bytes.
+        self.recycled.clear();
         self.lose_unsynced(cut);
     }
 

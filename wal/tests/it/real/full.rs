@@ -23,16 +23,22 @@ use super::{can, wait_until};
 const ON_AND_ON: Part = Part { threads: 2, lives: 1, rounds: 1_000_000, retires: false, times: 1 };
 
 fn start(place: &Path) -> Log {
-    let opened = Log::open(Arc::new(Local::open(place).expect("a place")), options(1)).expect("it opens");
+    start_long(place, 1)
+}
+
+/// The same, of records that are so many times as long.
+fn start_long(place: &Path, long: u32) -> Log {
+    let opened = Log::open(Arc::new(Local::open(place).expect("a place")), options(long)).expect("it opens");
     opened.start(Position::START).expect("it starts")
 }
 
 /// Appends one record after the other, until told to stop or the log fails; says what becomes of them.
 fn append(log: &Log, thread: u32, from: u64, said: &Mutex<Said>, stop: &AtomicBool) {
+    let long = said.lock().times();
     for number in from.. {
         let id = Id { thread, number, epoch: log.epoch() };
         said.lock().hear(&format!("try {thread} {number}"));
-        let Ok(mut ticket) = log.append(Time(number), payload(id, 1)) else { return };
+        let Ok(mut ticket) = log.append(Time(number), payload(id, long)) else { return };
         let handle = loop {
             match ticket.wait_for(Duration::from_millis(20)) {
                 Ok(Ok(handle)) => break handle,
@@ -74,10 +80,11 @@ fn retire(log: &Log, said: &Mutex<Said>) -> u64 {
 
 /// Fills a disk and makes room again, so often, while two threads append; so many records before what is retired is
 /// enough for the file system to make a new file.
-fn fill_and_free(kind: &str, times: u32, records: usize) {
+fn fill_and_free(kind: &str, times: u32, records: usize, long: u32) {
     let image = Image::make(kind);
     let place = image.at().join("log");
-    let (log, said, stop) = (start(&place), Mutex::new(Said::default()), AtomicBool::new(false));
+    let (log, said, stop) = (start_long(&place, long), Mutex::new(Said::default()), AtomicBool::new(false));
+    said.lock().hear(&format!("times {long}"));
     thread::scope(|scope| {
         for thread in 0..2 {
             let (log, said, stop) = (&log, &said, &stop);
@@ -89,7 +96,7 @@ fn fill_and_free(kind: &str, times: u32, records: usize) {
                 let before = fill_until_appends_wait(&image, &log, &said);
                 let enough = match time % 3 {
                     0 => {
-                        image.free_some(1 << 20);
+                        image.free_some(if long > 1 { 4 } else { 1 } << 20);
                         5
                     }
                     1 => {
@@ -119,14 +126,23 @@ fn fill_and_free(kind: &str, times: u32, records: usize) {
 #[test]
 fn an_ext4_that_is_filled_and_freed_a_hundred_times_loses_nothing() {
     if can(&["mkfs.ext4", "mount"], true) {
-        fill_and_free("ext4", 100, 20);
+        fill_and_free("ext4", 100, 20, 1);
     }
 }
 
 #[test]
 fn an_xfs_that_is_filled_and_freed_loses_nothing() {
     if can(&["mkfs.xfs", "mount"], true) {
-        fill_and_free("xfs", 15, 500);
+        fill_and_free("xfs", 15, 500, 1);
+    }
+}
+
+/// Long groups go into room that is only allotted, and a write into that needs none either.
+#[test]
+fn a_disk_that_is_filled_and_freed_loses_no_long_groups() {
+    if can(&["mkfs.ext4", "mkfs.xfs", "mount"], true) {
+        fill_and_free("ext4", 24, 20, 40);
+        fill_and_free("xfs", 6, 500, 40);
     }
 }
 

@@ -82,7 +82,7 @@ impl Said {
         }
     }
 
-    fn times(&self) -> u32 {
+    pub(super) fn times(&self) -> u32 {
         self.times.max(1)
     }
 
